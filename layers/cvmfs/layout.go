@@ -1,0 +1,66 @@
+package cvmfs
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Names in the layout that DUCC writes (cvmfs/ducc, package lib).
+const (
+	// LayersDir holds all layers, below the repository's root.
+	LayersDir = ".layers"
+	// LayerFS is the unpacked layer tar, below its LayerDir.
+	LayerFS = "layerfs"
+	// MetadataDir holds images at the repository's root, and a layer's own record in its LayerDir.
+	MetadataDir = ".metadata"
+	// LayerMetadataFile is the layer's own record below LayerDir/MetadataDir: an array of one LayerMetadata.
+	LayerMetadataFile = "layers.json"
+	// OriginFile stands beside LayerMetadataFile and names the image configs that use the layer.
+	OriginFile = "origin.json"
+	// CatalogMarker is the empty file that asks the CVMFS publisher for a nested catalogue.
+	CatalogMarker = ".cvmfscatalog"
+)
+
+// LayerMetadata is the object in LayerMetadataFile.
+type LayerMetadata struct {
+	ID                   string        `json:"id"` // the diffID's hexadecimal digits
+	Created              time.Time     `json:"created"`
+	CompressedDiffDigest digest.Digest `json:"compressed-diff-digest"` // the layer's digest
+	DiffDigest           digest.Digest `json:"diff-digest"`            // the layer's diffID
+	DiffSize             int64         `json:"diff-size"`              // bytes of the uncompressed tar
+}
+
+// LayerDir is the directory of layer d, relative to the repository's root.
+func LayerDir(d digest.Digest) (string, error) {
+	if err := CheckDigest(d); err != nil {
+		return "", err
+	}
+	hex := d.Encoded()
+	return filepath.Join(LayersDir, hex[:2], hex), nil
+}
+
+// SplitLayerPath is the inverse of joining a repository's root, LayerDir and
+// LayerFS: it takes an absolute, clean path apart, or says what is wrong with it.
+func SplitLayerPath(path string) (repository string, d digest.Digest, err error) {
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
+		return "", "", fmt.Errorf("%w: path %q is not absolute and clean", ErrInvalidLayer, path)
+	}
+	rest, ok := strings.CutSuffix(path, "/"+LayerFS)
+	if !ok {
+		return "", "", fmt.Errorf("%w: path %q does not end in %s", ErrInvalidLayer, path, LayerFS)
+	}
+	d = digest.NewDigestFromEncoded(digest.SHA256, filepath.Base(rest))
+	dir, err := LayerDir(d)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: path %q: %w", ErrInvalidLayer, path, err)
+	}
+	repository, ok = strings.CutSuffix(rest, "/"+dir)
+	if !ok || repository == "" {
+		return "", "", fmt.Errorf("%w: path %q is not <repository>/%s/%s", ErrInvalidLayer, path, dir, LayerFS)
+	}
+	return repository, d, nil
+}
