@@ -1,0 +1,138 @@
+// Package merge says what a directory of a stack of layers holds: which layer
+// gives each name, and what the stack deletes of anything beneath it. It is
+// pure: listings in, listing out, so that its rules are tested without a file
+// system.
+//
+// The rules are those of the OCI image layer specification: a whiteout or an
+// opaque marker deletes what lower layers hold and never what its own layer
+// holds; a directory merges with directories of the same name below it until
+// something else of that name, a whiteout or an opaque marker ends the stack.
+package merge
+
+import (
+	"sort"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
+)
+
+// Type is what a raw listing says of a name.
+type Type uint8
+
+const (
+	// Other is anything that is not a directory: it hides what lower layers hold of its name.
+	Other Type = iota
+	// Dir is a directory: it merges with directories of its name in lower layers.
+	Dir
+	// Deleted is a 0:0 character device, overlayfs's own form of a whiteout.
+	Deleted
+)
+
+// Entry is one name of one layer's directory.
+type Entry struct {
+	Name string
+	Type Type
+	Stat
+}
+
+// Stat is what a listing knows of a name besides its type; it is handed
+// through to the Child that the name becomes.
+type Stat struct {
+	Ino   uint64
+	DType uint8 // DT_REG and so on, as getdents(2) gives it
+}
+
+// Listing is what one layer's directory holds. Names are unique, "." and ".." absent.
+type Listing struct {
+	Layer   int // caller's number of the layer
+	Entries []Entry
+}
+
+// Child is one name of the merged directory.
+type Child struct {
+	Name string
+	Type Type
+	// Layer gives the name its content; of a merged directory, its metadata.
+	// For Deleted it is the layer that deletes.
+	Layer int
+	// Lower are the layers whose directories of this name merge beneath Layer, topmost first.
+	Lower []int
+	// Opaque directories hide what is beneath the whole stack.
+	Opaque bool
+	Stat
+}
+
+// Directory merges listings, topmost first. Children are sorted by name. Names
+// that the stack only deletes are among them, as Deleted. opaque says that
+// nothing beneath the stack shows in this directory.
+func Directory(listings []Listing) (children []Child, opaque bool) {
+	m := merger{index: map[string]int{}, open: map[string]bool{}}
+	if n := len(listings); n > 0 {
+		m.children = make([]Child, 0, len(listings[0].Entries))
+	}
+	for _, l := range listings {
+		if m.layer(l) {
+			opaque = true
+			break
+		}
+	}
+	for i := range m.children {
+		c := &m.children[i]
+		c.Opaque = c.Type == Dir && !m.open[c.Name]
+	}
+	sort.Slice(m.children, func(i, j int) bool { return m.children[i].Name < m.children[j].Name })
+	return m.children, opaque
+}
+
+type merger struct {
+	children []Child
+	index    map[string]int  // name to children
+	open     map[string]bool // directories that still merge with lower layers
+}
+
+// layer adds the next lower layer and says whether it hides all below it.
+func (m *merger) layer(l Listing) (opaque bool) {
+	var deleted []string
+	for _, e := range l.Entries {
+		if e.Type == Deleted {
+			deleted = append(deleted, e.Name)
+			continue
+		}
+		// A name that deletes nothing valid is a marker all the same: it is not shown.
+		switch kind, target, _ := whiteout.Parse(e.Name); kind {
+		case whiteout.Opaque:
+			opaque = true
+		case whiteout.Whiteout:
+			deleted = append(deleted, target)
+		case whiteout.Entry:
+			if e.Name != cvmfs.CatalogMarker || e.Type == Dir {
+				m.add(l.Layer, e)
+			}
+		}
+	}
+	for _, name := range deleted {
+		if _, known := m.index[name]; !known {
+			m.index[name] = len(m.children)
+			m.children = append(m.children, Child{Name: name, Type: Deleted, Layer: l.Layer})
+		}
+		delete(m.open, name)
+	}
+	return opaque
+}
+
+func (m *merger) add(layer int, e Entry) {
+	i, known := m.index[e.Name]
+	switch {
+	case !known:
+		m.index[e.Name] = len(m.children)
+		m.children = append(m.children, Child{Name: e.Name, Type: e.Type, Layer: layer, Stat: e.Stat})
+		if e.Type == Dir {
+			m.open[e.Name] = true
+		}
+	case !m.open[e.Name]:
+	case e.Type == Dir:
+		m.children[i].Lower = append(m.children[i].Lower, layer)
+	default:
+		delete(m.open, e.Name)
+	}
+}
