@@ -1,0 +1,28 @@
+// Command cvmfs-view serves one merged view of layer directories to the
+// kernel. podman starts it for a container; it is of no use by hand. It is a
+// program of its own, not a re-execution of podman, because it stays for as
+// long as the container's root file system is mounted and podman's own
+// initialisation would cost several times its memory (docs/views.md).
+//
+// Descriptor 3 is the FUSE connection, mounted already; standard input holds
+// the spec, standard output takes one line back.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server"
+)
+
+func main() {
+	const fuseFD = 3
+	if len(os.Args) > 1 {
+		fmt.Fprintf(os.Stderr, "%s is started by podman and takes no arguments\n", os.Args[0])
+		os.Exit(2)
+	}
+	if err := server.Serve(fuseFD, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,130 @@
+package view
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// serverName is the program that serves a view.
+	serverName = "cvmfs-view"
+	// fsType shows in mountinfo.
+	fsType = "fuse." + serverName
+	// startTimeout bounds how long the layers may take to open. A repository
+	// that hangs keeps only the server waiting; a client that cannot reach its
+	// servers answers with EIO after 22 s (43 s where a catalogue is missing).
+	startTimeout = 60 * time.Second
+)
+
+// serverDirs are searched for the server after the directory of the running
+// program and its libexec: where distributions put podman's helpers.
+var serverDirs = []string{
+	"/usr/local/libexec/podman", "/usr/local/lib/podman", "/usr/libexec/podman", "/usr/lib/podman",
+}
+
+func findServer() (string, error) {
+	dirs := serverDirs
+	if exe, err := os.Executable(); err == nil {
+		dir := filepath.Dir(exe)
+		dirs = append([]string{dir, filepath.Join(dir, "../libexec/podman")}, dirs...)
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, serverName)
+		if unix.Access(path, unix.X_OK) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("finding %s in %s: %w", serverName, strings.Join(dirs, ":"), os.ErrNotExist)
+}
+
+// serve mounts a served view on dir. The mount is made here and the server
+// only inherits the connection, so that it needs no privilege of its own.
+func serve(s spec.Spec, dir string) (err error) {
+	path, err := findServer()
+	if err != nil {
+		return err
+	}
+	doc, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encoding the view's spec: %w", err)
+	}
+	conn, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("opening the FUSE device (it must be readable and writable for all users): %w", err)
+	}
+	defer conn.Close()
+	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,default_permissions,max_read=%d",
+		conn.Fd(), os.Geteuid(), os.Getegid(), spec.MaxRead)
+	if err := unix.Mount(serverName, dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		return fmt.Errorf("mounting a view on %q: %w", dir, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = detach(dir)
+		}
+	}()
+	answer, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("starting %q: %w", path, err)
+	}
+	defer answer.Close()
+	cmd := exec.Command(path)
+	cmd.Stdin = strings.NewReader(string(doc))
+	cmd.Stdout = w
+	cmd.ExtraFiles = []*os.File{conn} // descriptor 3
+	cmd.Env = []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return fmt.Errorf("starting %q: %w", path, err)
+	}
+	go func() { _ = cmd.Wait() }() // a caller that lives on must not collect zombies
+	if err := ready(answer, s); err != nil {
+		_ = cmd.Process.Kill()
+		return err
+	}
+	return nil
+}
+
+// ready waits for the server's answer.
+func ready(answer *os.File, s spec.Spec) error {
+	if err := answer.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
+		return fmt.Errorf("waiting for a view's server: %w", err)
+	}
+	line, err := io.ReadAll(io.LimitReader(answer, int64(len(spec.Ready))))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("opening the %d layers of a view, %q first: %w after %s",
+			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, startTimeout)
+	case err != nil:
+		return fmt.Errorf("waiting for a view's server: %w", err)
+	case string(line) == spec.Ready:
+		return nil
+	}
+	rest, _ := io.ReadAll(io.LimitReader(answer, 4096))
+	if len(line) == 0 {
+		return errors.New("a view's server ended before it was ready")
+	}
+	return spec.ParseError(string(line) + string(rest))
+}
+
+// detach takes the view out of sight. An overlay that stacks it keeps it alive.
+func detach(dir string) error {
+	if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		return fmt.Errorf("unmounting the view on %q: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sys/unix"
+)
+
+// verifyEvery is the least time between two questions whether a layer is
+// still there. A removed layer must not go on as an empty one for long, and a
+// walk over many directories must not ask for each.
+const verifyEvery = time.Second
+
+// layer is one layer directory, held open: its descriptor outlives a
+// repository that is unmounted lazily, and keeps one that is not in place.
+type layer struct {
+	spec.Layer
+	root  int    // O_RDONLY descriptor of the layer directory
+	dev   uint64 // of the layer directory
+	magic bool   // the file system has the CVMFS client's magic attributes
+	xattr bool   // the file system may hold extended attributes of the layer's files
+
+	mu       sync.Mutex
+	verified time.Time
+}
+
+// openLayer opens a layer directory and compares its content with the record.
+func openLayer(s spec.Layer) (*layer, error) {
+	fd, err := unix.Open(s.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening layer %q: %w", s.Path, cvmfs.FromFS(err))
+	}
+	l := &layer{Layer: s, root: fd, magic: s.CatalogHash != "", verified: time.Now()}
+	var st unix.Stat_t
+	var fs unix.Statfs_t
+	hash := ""
+	for _, err := range []error{unix.Fstat(fd, &st), unix.Fstatfs(fd, &fs), func() (err error) {
+		hash, err = cvmfs.CatalogHash(fd)
+		return err
+	}()} {
+		if err != nil {
+			unix.Close(fd)
+			return nil, fmt.Errorf("reading layer %q: %w", s.Path, cvmfs.FromFS(err))
+		}
+	}
+	if s.CatalogHash != "" && hash != s.CatalogHash {
+		unix.Close(fd)
+		return nil, fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", s.Path, cvmfs.ErrMismatch, hash, s.CatalogHash)
+	}
+	l.dev = st.Dev
+	l.xattr = fs.Type != unix.FUSE_SUPER_MAGIC
+	return l, nil
+}
+
+// verify asks whether the layer is still in its place, with the content that
+// was recorded. After its removal a CVMFS client lists an open directory of the
+// layer as empty, without an error, so a listing counts only with a yes after it.
+func (l *layer) verify() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.verified) < verifyEvery {
+		return nil
+	}
+	fd, err := unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("layer %q is gone: %w", l.Path, cvmfs.FromFS(err))
+	}
+	defer unix.Close(fd)
+	if l.CatalogHash != "" {
+		hash, err := cvmfs.CatalogHash(fd)
+		if err != nil {
+			return err
+		}
+		if hash != l.CatalogHash {
+			return fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", l.Path, cvmfs.ErrMismatch, hash, l.CatalogHash)
+		}
+	}
+	l.verified = time.Now()
+	return nil
+}
+
+// status turns an error on a name that exists in the view into the answer for
+// the kernel. What exists cannot be missing, so ENOENT and its kin are an
+// outage: an error, never emptiness.
+func status(err error) fuse.Status {
+	var errno unix.Errno
+	switch {
+	case err == nil:
+		return fuse.OK
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return fuse.EACCES
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
+		errors.As(err, &errno)
+		return fuse.Status(errno)
+	default:
+		return fuse.EIO
+	}
+}
+
+func retry(f func() error) error {
+	for {
+		if err := f(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

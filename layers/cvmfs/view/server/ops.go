@@ -1,0 +1,216 @@
+package server
+
+import (
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"golang.org/x/sys/unix"
+)
+
+// capNoOpendirSupport is FUSE_NO_OPENDIR_SUPPORT (Linux 5.1), which go-fuse does not name.
+const capNoOpendirSupport = 1 << 24
+
+// Lookup answers for a name; an absent one as a negative entry, which the kernel keeps.
+func (v *View) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	parent := v.table.get(h.NodeId)
+	if parent == nil || !parent.isDir() {
+		return fuse.Status(unix.ESTALE)
+	}
+	l, err := v.list(parent)
+	if err != nil {
+		return status(err)
+	}
+	out.SetEntryTimeout(forever)
+	c := l.find(name)
+	if c == nil {
+		return fuse.OK
+	}
+	return v.enter(parent, c, out)
+}
+
+// enter makes c known to the kernel.
+func (v *View) enter(parent *node, c *child, out *fuse.EntryOut) fuse.Status {
+	var st unix.Stat_t
+	if err := v.statChild(parent, c, &st); err != nil {
+		return status(err)
+	}
+	n := v.table.enter(parent, c, &st)
+	v.attr(n, &st, &out.Attr)
+	out.NodeId, out.Generation = n.id, 1
+	out.SetEntryTimeout(forever)
+	out.SetAttrTimeout(forever)
+	return fuse.OK
+}
+
+// Forget takes back look-ups; it does no I/O.
+func (v *View) Forget(id, lookups uint64) {
+	n := v.table.forget(id, lookups)
+	switch {
+	case n == nil:
+	case n.isDir():
+		for _, l := range n.layers() {
+			v.dirs.forget(fdKey{n, l})
+		}
+	default:
+		v.files.forget(fdKey{n, n.layer})
+	}
+}
+
+// GetAttr is rare: a look-up gives the attributes, and the kernel keeps them.
+func (v *View) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	n := v.table.get(in.NodeId)
+	if n == nil {
+		return fuse.Status(unix.ESTALE)
+	}
+	var st unix.Stat_t
+	var err error
+	if n.parent == nil {
+		err = unix.Fstat(v.layers[0].root, &st)
+	} else {
+		c := child{Child: merge.Child{Name: n.name, Layer: n.layer}}
+		if n.mode == unix.S_IFCHR {
+			if l := n.parent.listing.Load(); l != nil {
+				if listed := l.find(n.name); listed != nil {
+					c.Child = listed.Child
+				}
+			}
+		}
+		err = v.statChild(n.parent, &c, &st)
+	}
+	if err != nil {
+		return status(err)
+	}
+	v.attr(n, &st, &out.Attr)
+	out.SetTimeout(forever)
+	return fuse.OK
+}
+
+// Readlink gives the target as published.
+func (v *View) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
+	n := v.table.get(h.NodeId)
+	if n == nil || n.parent == nil {
+		return nil, fuse.Status(unix.ESTALE)
+	}
+	target, err := v.readlink(n.parent, n.name, n.layer)
+	if err != nil {
+		return nil, status(err)
+	}
+	return target, fuse.OK
+}
+
+// Open is answered ENOSYS once: the kernel then opens files and keeps their
+// pages without asking. Open flags that a repository may refuse (O_NOATIME)
+// therefore never reach it.
+func (v *View) Open(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if v.openOK {
+		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
+		return fuse.OK
+	}
+	return fuse.ENOSYS
+}
+
+// Read reads by node; a file that the user may not read says so here.
+func (v *View) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	n := v.table.get(in.NodeId)
+	if n == nil {
+		return nil, fuse.Status(unix.ESTALE)
+	}
+	f, err := v.file(n)
+	if err != nil {
+		return nil, status(err)
+	}
+	defer v.files.put(f)
+	size := min(int(in.Size), len(buf))
+	done := 0
+	// A short read means the end to the kernel, so only the end may be short.
+	for done < size {
+		var got int
+		err := retry(func() (err error) {
+			got, err = unix.Pread(f.fd, buf[done:size], int64(in.Offset)+int64(done))
+			return err
+		})
+		if err != nil {
+			v.files.forget(f.key)
+			return nil, status(err)
+		}
+		if got == 0 {
+			break
+		}
+		done += got
+	}
+	return fuse.ReadResultData(buf[:done]), fuse.OK
+}
+
+// OpenDir is answered like Open.
+func (v *View) OpenDir(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if v.dirOK {
+		out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_CACHE_DIR
+		return fuse.OK
+	}
+	return fuse.ENOSYS
+}
+
+// ReadDir lists names.
+func (v *View) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return v.readdir(in, func(_ *node, _ *child, e fuse.DirEntry) bool { return out.AddDirEntry(e) })
+}
+
+// ReadDirPlus lists names with attributes, each a look-up.
+func (v *View) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return v.readdir(in, func(n *node, c *child, e fuse.DirEntry) bool {
+		entry := out.AddDirLookupEntry(e)
+		if entry != nil && c != nil && !v.enter(n, c, entry).Ok() {
+			*entry = fuse.EntryOut{} // a name alone: its own look-up gives the error
+		}
+		return entry != nil
+	})
+}
+
+// readdir walks the listing from the request's offset: 0 and 1 are "." and
+// "..", the rest counts the listing. add says whether the entry had room.
+func (v *View) readdir(in *fuse.ReadIn, add func(*node, *child, fuse.DirEntry) bool) fuse.Status {
+	n := v.table.get(in.NodeId)
+	if n == nil || !n.isDir() {
+		return fuse.Status(unix.ESTALE)
+	}
+	l, err := v.list(n)
+	if err != nil {
+		return status(err)
+	}
+	for off := in.Offset; off < uint64(len(l.children)+2); off++ {
+		e := fuse.DirEntry{Mode: fuse.S_IFDIR, Name: ".", Off: off + 1}
+		var c *child
+		switch off {
+		case 0:
+		case 1:
+			e.Name = ".."
+		default:
+			c = &l.children[off-2]
+			e.Name, e.Ino, e.Mode = c.Name, v.ino(c.Layer, c.Ino), uint32(c.DType)<<12
+			if c.Type == merge.Deleted {
+				e.Mode = unix.S_IFCHR
+			}
+		}
+		if !add(n, c, e) {
+			break
+		}
+	}
+	return fuse.OK
+}
+
+// StatFs passes the repository's figures on, with a name length: the CVMFS
+// client reports 0, and overlayfs takes that for the limit.
+func (v *View) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	var st unix.Statfs_t
+	if err := retry(func() error { return unix.Fstatfs(v.layers[0].root, &st) }); err != nil {
+		return status(err)
+	}
+	out.Blocks, out.Files, out.Bsize, out.Frsize = st.Blocks, st.Files, uint32(st.Bsize), uint32(st.Frsize)
+	out.NameLen = unix.NAME_MAX
+	return fuse.OK
+}
+
+// Ioctl has none: overlayfs asks for file attributes (FS_IOC_GETFLAGS) at
+// copy-up, and older kernels take only ENOTTY for "there are none".
+func (v *View) Ioctl(<-chan struct{}, *fuse.IoctlIn, []byte, *fuse.IoctlOut, []byte) fuse.Status {
+	return fuse.Status(unix.ENOTTY)
+}

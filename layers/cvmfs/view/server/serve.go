@@ -1,0 +1,126 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// spareFDs are left for connections and directories while they are listed.
+	spareFDs = 64
+	// wantFDs is how many descriptors are enough to keep.
+	wantFDs = 1024
+	// maxProcs bounds the threads that run Go code at a time: on a node of
+	// hundreds of cores each would keep caches of its own. Threads that wait
+	// for the repository do not count.
+	maxProcs = 8
+)
+
+// Serve reads a spec.Spec from in, answers on out when the view can be stacked
+// or says why not, and serves the FUSE connection fd until the kernel drops
+// the mount.
+func Serve(fd int, in io.Reader, out io.Writer) error {
+	server, err := start(fd, in)
+	if err != nil {
+		_, _ = io.WriteString(out, spec.FormatError(err))
+		return err
+	}
+	if _, err := io.WriteString(out, spec.Ready); err != nil {
+		return fmt.Errorf("reporting the view as ready: %w", err)
+	}
+	if err := detach(); err != nil {
+		return err
+	}
+	server.Serve()
+	return nil
+}
+
+func start(fd int, in io.Reader) (*fuse.Server, error) {
+	// The heap is many small nodes; a walk must not double it for long.
+	debug.SetGCPercent(50)
+	runtime.GOMAXPROCS(min(runtime.NumCPU(), maxProcs))
+	closeInherited(fd)
+	var s spec.Spec
+	if err := json.NewDecoder(in).Decode(&s); err != nil {
+		return nil, fmt.Errorf("reading the view's spec: %w", err)
+	}
+	v, err := New(s, fdLimit()-len(s.Layers)-spareFDs)
+	if err != nil {
+		return nil, err
+	}
+	server, err := fuse.NewServer(v, "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
+		MaxWrite:                 spec.MaxRead,
+		MaxBackground:            64,
+		EnableSymlinkCaching:     true,
+		ExplicitDataCacheControl: true,
+		ExtraCapabilities:        capNoOpendirSupport | fuse.CAP_READDIRPLUS_AUTO,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taking over the FUSE connection: %w", err)
+	}
+	return server, nil
+}
+
+// fdLimit raises the limit of open descriptors as far as it is of use, and gives it.
+func fdLimit() int {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 2 * spareFDs
+	}
+	if want := min(wantFDs, lim.Max); lim.Cur < want {
+		raised := unix.Rlimit{Cur: want, Max: lim.Max}
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+			lim = raised
+		}
+	}
+	return int(min(lim.Cur, wantFDs))
+}
+
+// closeInherited closes what podman's caller left open above the connection: a
+// server that lives for days must not keep somebody's pipe from ending. The Go
+// runtime's own descriptors are anonymous inodes.
+func closeInherited(conn int) {
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return // nothing is lost but tidiness
+	}
+	for _, name := range names {
+		fd, err := strconv.Atoi(name.Name())
+		if err != nil || fd <= conn {
+			continue
+		}
+		target, err := os.Readlink("/proc/self/fd/" + name.Name())
+		if err == nil && !strings.HasPrefix(target, "anon_inode:") {
+			unix.Close(fd)
+		}
+	}
+}
+
+// detach lets go of the caller: its terminal, session, working directory and
+// standard files, so that nobody waits for us and nothing is kept busy.
+func detach() error {
+	if err := os.Chdir("/"); err != nil {
+		return fmt.Errorf("leaving the caller's directory: %w", err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("detaching from the caller: %w", err)
+	}
+	defer null.Close()
+	for fd := 0; fd < 3; fd++ {
+		if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("detaching from the caller: %w", err)
+		}
+	}
+	return nil
+}

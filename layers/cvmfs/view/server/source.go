@@ -1,0 +1,183 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"golang.org/x/sys/unix"
+)
+
+// Every step into a layer goes from the descriptor of a directory to one name
+// in it, without following a symbolic link: nothing that a layer holds, or is
+// changed to while we look, leads out of it, and no path is too long.
+
+// dir gives a descriptor (O_PATH) of a directory as one layer holds it.
+func (v *View) dir(n *node, l int) (*fdEntry, error) {
+	return v.dirs.get(fdKey{n, l}, func() (int, error) {
+		if n.parent == nil {
+			return unix.FcntlInt(uintptr(v.layers[l].root), unix.F_DUPFD_CLOEXEC, 0)
+		}
+		return v.openAt(n, l, unix.O_PATH|unix.O_DIRECTORY)
+	})
+}
+
+// openAt opens the name of n in its parent directory, as layer l holds it.
+func (v *View) openAt(n *node, l int, flags int) (fd int, err error) {
+	parent, err := v.dir(n.parent, l)
+	if err != nil {
+		return -1, err
+	}
+	defer v.dirs.put(parent)
+	err = retry(func() error {
+		fd, err = unix.Openat(parent.fd, n.name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
+// file gives a descriptor for reading a regular file. Nothing else is ever
+// opened: the kernel handles devices, FIFOs and sockets itself.
+func (v *View) file(n *node) (*fdEntry, error) {
+	if n.mode != unix.S_IFREG {
+		return nil, unix.EIO
+	}
+	return v.files.get(fdKey{n, n.layer}, func() (int, error) {
+		// O_NONBLOCK, for what is no regular file any more.
+		fd, err := v.openAt(n, n.layer, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+		if err != nil {
+			return -1, err
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+			unix.Close(fd)
+			return -1, fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
+		}
+		return fd, nil
+	})
+}
+
+// stat reads the metadata of name in a directory as one layer holds it.
+func (v *View) stat(parent *node, name string, l int, st *unix.Stat_t) error {
+	dir, err := v.dir(parent, l)
+	if err != nil {
+		return err
+	}
+	defer v.dirs.put(dir)
+	return retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
+}
+
+// readDir lists a directory as one layer holds it. What the user may not read
+// or search is empty: such a directory is shown with its metadata, can be
+// entered and written to, and hides what it holds.
+func (v *View) readDir(n *node, l int) ([]merge.Entry, error) {
+	dir, err := v.dir(n, l)
+	if err != nil {
+		return nil, err
+	}
+	defer v.dirs.put(dir)
+	var fd int
+	err = retry(func() error {
+		fd, err = unix.Openat(dir.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if errors.Is(err, unix.EACCES) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Faccessat(fd, ".", unix.X_OK, 0); errors.Is(err, unix.EACCES) {
+		return nil, nil
+	}
+	entries, err := getdents(fd)
+	if err != nil {
+		return nil, err
+	}
+	return entries, v.layers[l].verify()
+}
+
+func getdents(fd int) ([]merge.Entry, error) {
+	var entries []merge.Entry
+	buf := make([]byte, 32<<10)
+	for {
+		var n int
+		err := retry(func() (err error) {
+			n, err = unix.ReadDirent(fd, buf)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			return entries, nil
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			var d fuse.DirEntry
+			rest = rest[d.Parse(rest):]
+			if d.Name == "." || d.Name == ".." {
+				continue
+			}
+			e, err := entry(fd, d)
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, e)
+		}
+	}
+}
+
+// entry classes a name. A listing may lack types, and a device may be
+// overlayfs's whiteout: these two are looked at.
+func entry(dir int, d fuse.DirEntry) (merge.Entry, error) {
+	e := merge.Entry{Name: d.Name, Stat: merge.Stat{Ino: d.Ino, DType: uint8(d.Mode >> 12)}}
+	var rdev uint64
+	if e.DType == unix.DT_UNKNOWN || e.DType == unix.DT_CHR {
+		var st unix.Stat_t
+		if err := retry(func() error { return unix.Fstatat(dir, d.Name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+			return e, err
+		}
+		e.DType, rdev = uint8(st.Mode>>12)&0xf, st.Rdev
+	}
+	switch {
+	case e.DType == unix.DT_DIR:
+		e.Type = merge.Dir
+	case e.DType == unix.DT_CHR && rdev == 0:
+		e.Type = merge.Deleted
+	}
+	return e, nil
+}
+
+// readlink gives a symbolic link's target as it was published. A CVMFS client
+// expands variables in what readlink(2) returns, and has the original in an
+// attribute.
+func (v *View) readlink(parent *node, name string, l int) ([]byte, error) {
+	dir, err := v.dir(parent, l)
+	if err != nil {
+		return nil, err
+	}
+	defer v.dirs.put(dir)
+	buf := make([]byte, unix.PathMax)
+	var n int
+	if v.layers[l].magic {
+		if n, err = unix.Lgetxattr(atFD(dir.fd, name), "xfsroot.rawlink", buf); err == nil && n > 0 {
+			return bytes.TrimRight(buf[:n], "\x00"), nil
+		}
+	}
+	err = retry(func() error {
+		n, err = unix.Readlinkat(dir.fd, name, buf)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return buf[:n], nil
+}
+
+// atFD names an entry of an open directory for calls that take a path only.
+func atFD(dir int, name string) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir, name)
+}

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"golang.org/x/sys/unix"
+)
+
+// node is a name of the merged tree that the kernel knows.
+type node struct {
+	id     uint64
+	parent *node // of a forgotten directory too: paths stay good
+	name   string
+	mode   uint32 // S_IFMT bits
+	layer  int    // gives the content; of a directory, the metadata
+	lower  []int  // further layers of a directory, topmost first
+	opaque bool   // nothing beneath the view shows in the directory
+
+	refs uint64   // the kernel's look-ups, guarded by table.mu; 0 once forgotten
+	link *linkKey // of a file with several names
+
+	reading sync.Mutex // one reader of the listing at a time
+	listing atomic.Pointer[listing]
+}
+
+// listing is what a directory holds, sorted by name. A repository's content
+// does not change under a revision, so it is read once.
+type listing struct {
+	children []child
+	opaque   bool
+}
+
+type child struct {
+	merge.Child
+	node *node // guarded by table.mu; nil while the kernel does not know the name
+}
+
+func (l *listing) find(name string) *child {
+	i := sort.Search(len(l.children), func(i int) bool { return l.children[i].Name >= name })
+	if i < len(l.children) && l.children[i].Name == name {
+		return &l.children[i]
+	}
+	return nil
+}
+
+func (n *node) isDir() bool { return n.mode == unix.S_IFDIR }
+
+// layers are those that a directory merges, topmost first.
+func (n *node) layers() []int { return append([]int{n.layer}, n.lower...) }
+
+// table maps the kernel's node ids to nodes. An id is never given twice.
+type table struct {
+	mu    sync.Mutex
+	next  uint64
+	nodes map[uint64]*node
+	links map[linkKey]*node // files of more than one name
+}
+
+// linkKey names an inode that has several names in its layer.
+type linkKey struct {
+	layer int
+	ino   uint64
+}
+
+func newTable(root *node) *table {
+	root.id, root.refs = fuse.FUSE_ROOT_ID, 1
+	return &table{
+		next:  fuse.FUSE_ROOT_ID + 1,
+		nodes: map[uint64]*node{root.id: root},
+		links: map[linkKey]*node{},
+	}
+}
+
+func (t *table) get(id uint64) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.nodes[id]
+}
+
+// enter counts one look-up of c, a child of parent with metadata st, and gives its node.
+func (t *table) enter(parent *node, c *child, st *unix.Stat_t) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := c.node
+	key := linkKey{c.Layer, st.Ino}
+	hard := st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
+	if n == nil && hard {
+		n = t.links[key]
+	}
+	if n == nil || n.refs == 0 {
+		n = &node{
+			id: t.next, parent: parent, name: c.Name, mode: st.Mode & unix.S_IFMT,
+			layer: c.Layer, lower: c.Lower, opaque: c.Opaque,
+		}
+		t.next++
+		t.nodes[n.id] = n
+		if hard {
+			n.link = &key
+			t.links[key] = n
+		}
+	}
+	c.node = n
+	n.refs++
+	return n
+}
+
+// forget takes look-ups back, and gives the node if these were the last.
+func (t *table) forget(id, lookups uint64) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.nodes[id]
+	if n == nil || n.parent == nil {
+		return nil
+	}
+	if n.refs > lookups {
+		n.refs -= lookups
+		return nil
+	}
+	n.refs = 0
+	delete(t.nodes, id)
+	if n.link != nil {
+		delete(t.links, *n.link)
+	}
+	if l := n.parent.listing.Load(); l != nil {
+		if c := l.find(n.name); c != nil && c.node == n {
+			c.node = nil
+		}
+	}
+	return n
+}
+
+// list gives a directory's listing, reading it at first use.
+func (v *View) list(n *node) (*listing, error) {
+	if l := n.listing.Load(); l != nil {
+		return l, nil
+	}
+	n.reading.Lock()
+	defer n.reading.Unlock()
+	if l := n.listing.Load(); l != nil {
+		return l, nil
+	}
+	layers := n.layers()
+	raw := make([]merge.Listing, len(layers))
+	errs := make([]error, len(layers))
+	var wg sync.WaitGroup
+	for i, l := range layers {
+		read := func() {
+			raw[i].Layer = l
+			raw[i].Entries, errs[i] = v.readDir(n, l)
+		}
+		if i == len(layers)-1 { // most directories are of one layer
+			read()
+			break
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			read()
+		}()
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("listing %q of layer %q: %w", n.name, v.layers[layers[i]].Path, err)
+		}
+	}
+	children, opaque := merge.Directory(raw)
+	l := &listing{children: make([]child, 0, len(children)), opaque: opaque}
+	for _, c := range children {
+		if c.Type != merge.Deleted || v.Below {
+			l.children = append(l.children, child{Child: c})
+		}
+	}
+	n.listing.Store(l)
+	return l, nil
+}

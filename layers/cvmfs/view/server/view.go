@@ -1,0 +1,129 @@
+// Package server serves a view: one merged, read-only tree of a run of layer
+// directories, for overlayfs to stack as a single lower.
+//
+// What the kernel may keep, it keeps: content does not change under a
+// repository's revision, so names (those that are absent too), attributes,
+// link targets and pages are cached without end, files are opened without
+// asking us, and a directory's listing is read once. What is left are first
+// touches.
+//
+// The server only reads, never follows a link out of a layer, opens nothing
+// but directories and regular files, and ends when the kernel drops the mount.
+package server
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// forever is how long the kernel may keep an answer.
+	forever = 365 * 24 * time.Hour
+	// openLimit bounds how many layers are asked for their catalogue at a time.
+	openLimit = 16
+)
+
+// View is the merged tree. It implements fuse.RawFileSystem.
+type View struct {
+	fuse.RawFileSystem // answers ENOSYS to all that a read-only tree has no use for
+	spec.Spec
+
+	layers []*layer // topmost first
+	root   *node
+	table  *table
+	dirs   *fdCache // directories, O_PATH
+	files  *fdCache // regular files, for reading
+	xattr  bool     // some layer may hold extended attributes
+	openOK bool     // the kernel does not know that an open need not be asked for
+	dirOK  bool     // the same for directories
+}
+
+// New opens the layers of s and compares them with their records. maxFDs
+// bounds the descriptors that are kept open besides one a layer.
+func New(s spec.Spec, maxFDs int) (*View, error) {
+	if len(s.Layers) == 0 {
+		return nil, fmt.Errorf("a view needs at least one layer")
+	}
+	v := &View{
+		RawFileSystem: fuse.NewDefaultRawFileSystem(),
+		Spec:          s,
+		layers:        make([]*layer, len(s.Layers)),
+		dirs:          newFDCache(maxFDs / 2),
+		files:         newFDCache(maxFDs / 2),
+	}
+	var g errgroup.Group
+	g.SetLimit(openLimit)
+	for i := range s.Layers {
+		g.Go(func() (err error) {
+			v.layers[i], err = openLayer(s.Layers[i])
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	v.root = &node{mode: unix.S_IFDIR}
+	for i, l := range v.layers {
+		v.xattr = v.xattr || l.xattr
+		if i > 0 {
+			v.root.lower = append(v.root.lower, i)
+		}
+	}
+	v.table = newTable(v.root)
+	return v, nil
+}
+
+func (v *View) String() string { return "cvmfs-view" }
+
+// Init learns what the kernel can do.
+func (v *View) Init(s *fuse.Server) {
+	flags := s.KernelSettings().Flags64()
+	v.openOK = flags&fuse.CAP_NO_OPEN_SUPPORT == 0
+	v.dirOK = flags&capNoOpendirSupport == 0
+}
+
+// attr presents metadata: the spec's owner, and of a whiteout nothing but its type.
+func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
+	out.Ino, out.Size, out.Blocks = v.ino(n.layer, st.Ino), uint64(st.Size), uint64(st.Blocks)
+	out.Mode, out.Nlink, out.Rdev, out.Blksize = st.Mode, uint32(st.Nlink), uint32(st.Rdev), uint32(st.Blksize)
+	out.Atime, out.Atimensec = uint64(st.Atim.Sec), uint32(st.Atim.Nsec)
+	out.Mtime, out.Mtimensec = uint64(st.Mtim.Sec), uint32(st.Mtim.Nsec)
+	out.Ctime, out.Ctimensec = uint64(st.Ctim.Sec), uint32(st.Ctim.Nsec)
+	out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}
+	if len(n.lower) > 0 {
+		out.Nlink = 1 // a merged directory's subdirectories are not counted, as with overlayfs
+	}
+}
+
+// ino keeps the inode numbers of layers on different file systems apart.
+func (v *View) ino(l int, ino uint64) uint64 {
+	if dev := v.layers[l].dev; dev != v.layers[0].dev {
+		return ino ^ dev<<44
+	}
+	return ino
+}
+
+// statChild reads the metadata that the view presents for c.
+func (v *View) statChild(parent *node, c *child, st *unix.Stat_t) error {
+	if c.Type == merge.Deleted {
+		*st = unix.Stat_t{Mode: unix.S_IFCHR, Nlink: 1, Ino: c.Ino}
+		return nil
+	}
+	if err := v.stat(parent, c.Name, c.Layer, st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK && v.layers[c.Layer].magic {
+		target, err := v.readlink(parent, c.Name, c.Layer)
+		if err != nil {
+			return err
+		}
+		st.Size = int64(len(target)) // the client gives the expanded target's length
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+// Package view turns layer directories into lowers for an overlay mount.
+//
+// A layer directory is no overlayfs lower as it stands: deletions are AUFS
+// names, the files' owner is not mapped in a rootless user namespace,
+// publishing marks and the client's magic would show, and a CVMFS client
+// reports a name length of 0. Two kinds of view put that right:
+//
+//   - Served, the default: a small FUSE server presents one merged tree for a
+//     run of consecutive layers (package server). It is mounted, stacked by
+//     overlayfs, and unmounted lazily at once: overlayfs keeps it alive, and
+//     the server ends by itself when the container's mount goes. Nothing
+//     counts references and no daemon runs.
+//   - Direct: the layer directories themselves, for trees that are published
+//     in overlayfs's form and owned by mapped accounts. A layer that is not is
+//     refused.
+package view
+
+import (
+	"fmt"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+)
+
+// Kind is a way of turning layer directories into lowers.
+type Kind string
+
+const (
+	Served Kind = "served"
+	Direct Kind = "direct"
+)
+
+// Run is a run of consecutive remote layers of an image, and how to present it.
+type Run struct {
+	// Layers are stacked topmost first. Of each, Path and CatalogHash count.
+	Layers []cvmfs.Layer
+	// UID and GID own every entry, as ids of the caller's user namespace.
+	UID, GID uint32
+	// Below says that other lowers follow beneath.
+	Below bool
+}
+
+// Stack makes the lowers for r, topmost first. A served view is mounted on
+// dir, an empty directory of the caller's. release is to be called once the
+// overlay is mounted, or is not going to be; it leaves dir empty. On an error
+// nothing is left mounted.
+//
+// Errors are cvmfs.ErrLayerUnknown (gone), cvmfs.ErrUnavailable,
+// cvmfs.ErrMismatch (other content than recorded), cvmfs.ErrInvalidLayer (not
+// fit for a direct view), and what FUSE refuses.
+func (k Kind) Stack(r Run, dir string) (lowers []string, release func() error, err error) {
+	if k == Direct {
+		for _, l := range r.Layers {
+			if err := checkDirect(l.Path); err != nil {
+				return nil, nil, fmt.Errorf("using layer %q as it is (view = %q): %w", l.Path, Direct, err)
+			}
+			lowers = append(lowers, l.Path)
+		}
+		return lowers, func() error { return nil }, nil
+	}
+	s := spec.Spec{UID: r.UID, GID: r.GID, Below: r.Below}
+	for _, l := range r.Layers {
+		s.Layers = append(s.Layers, spec.Layer{Path: l.Path, CatalogHash: l.CatalogHash})
+	}
+	if err := serve(s, dir); err != nil {
+		return nil, nil, err
+	}
+	return []string{dir}, func() error { return detach(dir) }, nil
+}

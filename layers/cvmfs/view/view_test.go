@@ -1,0 +1,366 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"golang.org/x/sys/unix"
+)
+
+// TestMain builds the server where findServer looks first. The tests mount, so
+// they need root or a user namespace's root, and a usable /dev/fuse.
+func TestMain(m *testing.M) {
+	exe, err := os.Executable()
+	if err == nil {
+		var out []byte
+		out, err = exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), serverName), "../cmd/"+serverName).CombinedOutput()
+		os.Stderr.Write(out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "building the server:", err)
+		os.Exit(1)
+	}
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "these tests mount file systems: run them as root, or in `unshare -Urm`")
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// tree makes a layer directory: "d/" is a directory, "f=text" a file, "l>to" a
+// link, "!c" a 0:0 device. Everything belongs to 9:9 as with a CVMFS client.
+func tree(t *testing.T, entries ...string) cvmfs.Layer {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		var err error
+		name, text, isFile := strings.Cut(e, "=")
+		link, target, isLink := strings.Cut(e, ">")
+		switch {
+		case strings.HasSuffix(e, "/"):
+			err = os.MkdirAll(filepath.Join(root, e), 0o755)
+		case strings.HasPrefix(e, "!"):
+			err = unix.Mknod(filepath.Join(root, e[1:]), unix.S_IFCHR, 0)
+		case isLink:
+			err = os.Symlink(target, filepath.Join(root, link))
+		default:
+			if !isFile {
+				name = e
+			}
+			if err = os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err == nil {
+				err = os.WriteFile(filepath.Join(root, name), []byte(text), 0o644)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 9, 9))
+	})
+	return cvmfs.Layer{Path: root}
+}
+
+func stack(t *testing.T, r Run) string {
+	t.Helper()
+	dir := t.TempDir()
+	lowers, release, err := Served.Stack(r, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	})
+	if !slices.Equal(lowers, []string{dir}) {
+		t.Fatalf("lowers = %q, want only %q", lowers, dir)
+	}
+	return dir
+}
+
+// show lists a tree as tree takes it.
+func show(t *testing.T, root string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		rel, _ := filepath.Rel(root, path)
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return err
+		}
+		if st.Uid != 0 || st.Gid != 0 {
+			t.Errorf("%q belongs to %d:%d", rel, st.Uid, st.Gid)
+		}
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFDIR:
+			rel += "/"
+			buf := make([]byte, 10)
+			if n, err := unix.Lgetxattr(path, "trusted.overlay.opaque", buf); err == nil {
+				rel += "=" + string(buf[:n])
+			}
+		case unix.S_IFCHR:
+			rel = fmt.Sprintf("!%s=%d", rel, st.Rdev)
+		case unix.S_IFLNK:
+			to, err := os.Readlink(path)
+			if err != nil || len(to) != int(st.Size) {
+				return fmt.Errorf("reading link %q of size %d: %q, %w", rel, st.Size, to, err)
+			}
+			rel += ">" + to
+		default:
+			text, err := os.ReadFile(path)
+			if err != nil || len(text) != int(st.Size) {
+				return fmt.Errorf("reading %q of size %d: %d bytes, %w", rel, st.Size, len(text), err)
+			}
+			rel += "=" + string(text)
+		}
+		out = append(out, rel)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return out
+}
+
+func TestServedTree(t *testing.T) {
+	base := []string{".cvmfscatalog", "a=1", "b=2", "d/x=3", "d/y=4", "e/gone=5", "f/gone=6", "l>a", "r/back=7"}
+	top := []string{".cvmfscatalog", ".wh.b", "a=new", "d/.wh.x", "d/z=8", "e/.wh..wh..opq", "e/mine=9", ".wh.f", ".wh.never", ".wh..wh.plnk", "r=file", "!cut"}
+	for _, c := range []struct {
+		name   string
+		layers [][]string
+		below  bool
+		want   []string
+	}{
+		{"one layer", [][]string{base}, false,
+			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/", "f/gone=6", "l>a", "r/", "r/back=7"}},
+		{"two layers", [][]string{top, base}, false,
+			[]string{"a=new", "d/", "d/y=4", "d/z=8", "e/", "e/mine=9", "l>a", "r=file"}},
+		{"the same above local layers", [][]string{top, base}, true,
+			[]string{"a=new", "!b=0", "!cut=0", "d/", "!d/x=0", "d/y=4", "d/z=8", "e/=y", "e/mine=9", "!f=0", "l>a", "!never=0", "r=file"}},
+		{"deleted and added again, above local layers", [][]string{{"f/new=1"}, {".wh.f"}, base}, true,
+			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/=y", "f/new=1", "l>a", "r/", "r/back=7"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := Run{Below: c.below}
+			for _, l := range c.layers {
+				r.Layers = append(r.Layers, tree(t, l...))
+			}
+			got := show(t, stack(t, r))
+			if slices.Sort(c.want); !slices.Equal(sorted(got), c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func sorted(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s
+}
+
+func TestServedProperties(t *testing.T) {
+	l := tree(t, "f=text", "d/", "secret=s")
+	for _, err := range []error{
+		os.Link(filepath.Join(l.Path, "f"), filepath.Join(l.Path, "hard")),
+		os.Chmod(filepath.Join(l.Path, "d"), os.ModeSticky|0o777),
+		os.Chmod(filepath.Join(l.Path, "f"), os.ModeSetuid|0o755),
+		unix.Mknod(filepath.Join(l.Path, "fifo"), unix.S_IFIFO|0o600, 0),
+		unix.Setxattr(filepath.Join(l.Path, "f"), "user.kept", []byte("v"), 0),
+		unix.Setxattr(filepath.Join(l.Path, "f"), "trusted.hidden", []byte("v"), 0),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := stack(t, Run{Layers: []cvmfs.Layer{l}, UID: 7, GID: 8})
+	var f, hard, fifo, d unix.Stat_t
+	for name, st := range map[string]*unix.Stat_t{"f": &f, "hard": &hard, "fifo": &fifo, "d": &d} {
+		if err := unix.Lstat(filepath.Join(dir, name), st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.Mode != unix.S_IFREG|unix.S_ISUID|0o755 || d.Mode != unix.S_IFDIR|0o1777 || fifo.Mode != unix.S_IFIFO|0o600 {
+		t.Errorf("modes %o %o %o", f.Mode, d.Mode, fifo.Mode)
+	}
+	if f.Uid != 7 || f.Gid != 8 {
+		t.Errorf("owner %d:%d, want 7:8", f.Uid, f.Gid)
+	}
+	if f.Ino != hard.Ino || f.Nlink != 2 {
+		t.Errorf("hard links: inodes %d and %d, %d links", f.Ino, hard.Ino, f.Nlink)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil || st.Namelen != 255 || st.Bsize == 0 {
+		t.Errorf("statfs: name length %d, block size %d, %v", st.Namelen, st.Bsize, err)
+	}
+	buf := make([]byte, 100)
+	if n, err := unix.Llistxattr(filepath.Join(dir, "f"), buf); err != nil || string(buf[:n]) != "user.kept\x00" {
+		t.Errorf("attributes %q, %v", buf[:n], err)
+	}
+	if n, err := unix.Lgetxattr(filepath.Join(dir, "f"), "user.kept", buf); err != nil || string(buf[:n]) != "v" {
+		t.Errorf("attribute %q, %v", buf[:n], err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "f"), os.O_RDONLY|unix.O_NOATIME, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, file.Fd(), unix.FS_IOC_GETFLAGS, 0); errno != unix.ENOTTY {
+		t.Errorf("ioctl: %v, want ENOTTY", errno)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o644); !errors.Is(err, unix.EROFS) {
+		t.Errorf("writing: %v, want EROFS", err)
+	}
+}
+
+// A layer that is removed must give errors for what was not read before, not
+// an empty directory.
+func TestServedLayerGone(t *testing.T) {
+	gone, stays := tree(t, "d/x=1", "e/", "known=2"), tree(t, "d/y=3")
+	dir := stack(t, Run{Layers: []cvmfs.Layer{gone, stays}})
+	if _, err := os.ReadFile(filepath.Join(dir, "known")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(gone.Path); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	for _, name := range []string{"d", "e"} {
+		if names, err := os.ReadDir(filepath.Join(dir, name)); err == nil {
+			t.Errorf("listing %q of a removed layer: %v without an error", name, names)
+		} else if !errors.Is(err, unix.EIO) {
+			t.Errorf("listing %q: %v, want EIO", name, err)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "known")); err != nil || string(text) != "2" {
+		t.Errorf("a cached file: %q, %v", text, err)
+	}
+}
+
+func TestServedErrors(t *testing.T) {
+	good := tree(t, "a=1")
+	file := filepath.Join(good.Path, "a")
+	for _, c := range []struct {
+		name  string
+		layer cvmfs.Layer
+		want  error
+	}{
+		{"missing", cvmfs.Layer{Path: good.Path + "/none"}, cvmfs.ErrLayerUnknown},
+		{"a file", cvmfs.Layer{Path: file}, cvmfs.ErrLayerUnknown},
+		{"another catalogue", cvmfs.Layer{Path: good.Path, Identity: cvmfs.Identity{CatalogHash: "abc"}}, cvmfs.ErrMismatch},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			_, _, err := Served.Stack(Run{Layers: []cvmfs.Layer{good, c.layer}}, dir)
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.layer.Path) {
+				t.Errorf("error %v, want %v naming the layer", err, c.want)
+			}
+			if err := os.Remove(dir); err != nil {
+				t.Errorf("something stayed mounted: %v", err)
+			}
+		})
+	}
+}
+
+// The view lives as long as somebody uses it, and its server not much longer.
+func TestServedEnds(t *testing.T) {
+	dir := t.TempDir()
+	_, release, err := Served.Stack(Run{Layers: []cvmfs.Layer{tree(t, "a=1", "b=2")}}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := held.Readdirnames(-1); err != nil || len(names) != 2 {
+		t.Errorf("after the release: %q, %v", names, err)
+	}
+	if n := children(t); n != 1 {
+		t.Errorf("%d servers run while the view is used, want 1", n)
+	}
+	held.Close()
+	for i := 0; children(t) > 0; i++ {
+		if i == 100 {
+			t.Fatal("the server runs on, 10 s after the last use")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// children counts the running servers that this process started.
+func children(t *testing.T) int {
+	t.Helper()
+	out, err := exec.Command("pgrep", "-c", "-P", fmt.Sprint(os.Getpid()), "-x", serverName).Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	var n int
+	if _, err := fmt.Sscan(string(out), &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestServedConcurrently(t *testing.T) {
+	var layers []cvmfs.Layer
+	want := map[string]string{}
+	for l := 0; l < 5; l++ {
+		var entries []string
+		for d := 0; d < 10; d++ {
+			for f := 0; f < 20; f++ {
+				name, text := fmt.Sprintf("d%d/l%df%d", d, l, f), strings.Repeat(fmt.Sprint(l, d, f), 5000)
+				entries = append(entries, name+"="+text)
+				want[name] = text
+			}
+		}
+		layers = append(layers, tree(t, entries...))
+	}
+	dir := stack(t, Run{Layers: layers})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			n := 0
+			_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+				if err != nil {
+					t.Error(err)
+				} else if !d.IsDir() {
+					rel, _ := filepath.Rel(dir, path)
+					if text, err := os.ReadFile(path); err != nil || string(text) != want[rel] {
+						t.Errorf("%q: wrong content, %v", rel, err)
+					}
+					n++
+				}
+				return nil
+			})
+			if n != len(want) {
+				t.Errorf("%d files, want %d", n, len(want))
+			}
+		}()
+	}
+	wg.Wait()
+}
+
