@@ -1,0 +1,147 @@
+// Package lookup finds layer directories: from a layer's digest to a directory
+// in the first of some repositories that has it.
+//
+// Three answers are kept apart, because they ask for different things of a
+// pull. A repository that answers and has no such layer is no news. One that
+// does not answer is an outage, and an outage has many faces: an I/O error, a
+// hung mount, a client that died and left an empty directory behind. A
+// directory that has a layer's name but is not what it should be is refused,
+// and treated as not there.
+package lookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// Finder looks layers up. It is safe for concurrent use.
+type Finder struct {
+	// Warn, if set, is told once of each repository that is unavailable and
+	// once of each directory that is refused. Calls do not overlap.
+	Warn func(string)
+
+	timeout      time.Duration
+	repositories []*repository
+
+	mu     sync.Mutex
+	warned map[string]bool
+}
+
+// New prepares look-ups in repositories, in that order; timeout, above zero,
+// ends each question to one of them. Nothing is touched yet.
+func New(repositories []string, timeout time.Duration) *Finder {
+	f := &Finder{timeout: timeout, warned: map[string]bool{}}
+	for _, path := range repositories {
+		f.repositories = append(f.repositories, &repository{path: path, look: look})
+	}
+	return f
+}
+
+// Find gives the directory of layer d whose uncompressed tar is diffID.
+//
+// It is cvmfs.ErrLayerUnknown only if every repository has answered; the error
+// then also tells of directories that were refused. It is cvmfs.ErrUnavailable,
+// naming the repository, if one has not answered and no other has the layer.
+func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer, error) {
+	for _, name := range []digest.Digest{d, diffID} {
+		if err := cvmfs.CheckDigest(name); err != nil {
+			return cvmfs.Layer{}, fmt.Errorf("finding layer: %w", err)
+		}
+	}
+	var out, refused []error
+	for _, r := range f.repositories {
+		a := r.ask(ctx, f.timeout, d, diffID)
+		if a.err == nil {
+			return a.layer, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, err)
+		}
+		if errors.Is(a.err, cvmfs.ErrLayerUnknown) {
+			continue
+		}
+		if a.directory != "" {
+			f.warnOnce(a.directory, a.err)
+		} else {
+			f.warnOnce(r.path, a.err)
+		}
+		if errors.Is(a.err, cvmfs.ErrUnavailable) {
+			out = append(out, a.err)
+		} else {
+			refused = append(refused, a.err)
+		}
+	}
+	switch {
+	case len(out) > 0:
+		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, errors.Join(out...))
+	case len(refused) > 0:
+		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w: %w", d, cvmfs.ErrLayerUnknown, errors.Join(refused...))
+	default:
+		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, cvmfs.ErrLayerUnknown)
+	}
+}
+
+func (f *Finder) warnOnce(about string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.warned[about] || f.Warn == nil {
+		return
+	}
+	f.warned[about] = true
+	f.Warn(err.Error())
+}
+
+// repository is one place to ask.
+type repository struct {
+	path string
+	look func(root string, d, diffID digest.Digest) answer
+
+	mu  sync.Mutex
+	out error // set once a question has had no answer in time
+}
+
+// answer is what one repository says to one question.
+type answer struct {
+	layer cvmfs.Layer
+	err   error
+	// directory is set if err is about that directory alone and the
+	// repository as such does answer.
+	directory string
+}
+
+// ask puts the question in a goroutine of its own: a system call on a hung
+// FUSE mount does not return. Once that has happened the repository is not
+// asked again, so that stuck goroutines, each with a thread, don't pile up.
+func (r *repository) ask(ctx context.Context, timeout time.Duration, d, diffID digest.Digest) answer {
+	if err := r.hung(); err != nil {
+		return answer{err: err}
+	}
+	done := make(chan answer, 1)
+	go func() { done <- r.look(r.path, d, diffID) }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case a := <-done:
+		return a
+	case <-ctx.Done():
+		return answer{err: ctx.Err()}
+	case <-timer.C:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.out = fmt.Errorf("repository %q: %w: no answer in %s", r.path, cvmfs.ErrUnavailable, timeout)
+		return answer{err: r.out}
+	}
+}
+
+func (r *repository) hung() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out
+}

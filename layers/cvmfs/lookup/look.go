@@ -1,0 +1,135 @@
+package lookup
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// mountHint explains the commonest cause of an empty or missing repository.
+const mountHint = "is it mounted? A repository that was mounted after podman's pause process" +
+	" started is invisible to rootless podman until `podman system migrate`"
+
+// look answers one question from the tree at root. It may never return.
+func look(root string, d, diffID digest.Digest) answer {
+	repo, layers, err := openRepository(root)
+	if err != nil {
+		return answer{err: fmt.Errorf("repository %q: %w", root, err)}
+	}
+	defer unix.Close(repo)
+	defer unix.Close(layers)
+
+	name, err := cvmfs.LayerDir(d)
+	if err != nil {
+		return answer{err: err}
+	}
+	dir := filepath.Join(root, name)
+	layer, err := readLayer(repo, layers, d, diffID)
+	if err == nil {
+		layer.Path = filepath.Join(dir, cvmfs.LayerFS)
+		return answer{layer: layer}
+	}
+	a := answer{directory: dir}
+	switch {
+	case errors.Is(err, unix.EACCES):
+		err = fmt.Errorf("not for this user to read: %w", err)
+	case errors.Is(err, cvmfs.ErrUnavailable):
+		a.directory = ""
+	}
+	a.err = fmt.Errorf("repository %q: layer directory %q: %w", root, dir, err)
+	return a
+}
+
+// openRepository opens the repository's root and its layers' directory. Every
+// failure is an outage: a mount that is gone leaves an empty directory, and
+// that has no layers' directory.
+func openRepository(root string) (repo, layers int, err error) {
+	if !filepath.IsAbs(root) {
+		return -1, -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
+	}
+	// O_DIRECTORY triggers autofs, which a mere stat would not.
+	repo, err = retry(func() (int, error) {
+		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return -1, -1, fmt.Errorf("%w: %w; %s", cvmfs.ErrUnavailable, err, mountHint)
+	case err != nil:
+		return -1, -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
+	}
+	layers, err = openBeneath(repo, cvmfs.LayersDir, unix.O_PATH|unix.O_DIRECTORY)
+	switch {
+	case err == nil:
+		return repo, layers, nil
+	case errors.Is(err, unix.ENOENT):
+		err = fmt.Errorf("%w: no %s in it; %s", cvmfs.ErrUnavailable, cvmfs.LayersDir, mountHint)
+	case odd(err):
+		err = fmt.Errorf("%w: %s is not a directory: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
+	default:
+		err = fmt.Errorf("%w: opening %s: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
+	}
+	unix.Close(repo)
+	return -1, -1, err
+}
+
+// readLayer reads all of a layer but its path. repo and layers are open
+// directories; the error is one of package cvmfs's.
+func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
+	hex := d.Encoded()
+	dir, err := openBeneath(layers, filepath.Join(hex[:2], hex), unix.O_PATH|unix.O_DIRECTORY)
+	if odd(err) {
+		return cvmfs.Layer{}, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)
+	}
+	if err != nil {
+		return cvmfs.Layer{}, cvmfs.FromFS(err)
+	}
+	defer unix.Close(dir)
+
+	layerfs, err := openBeneath(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
+	if odd(err) || errors.Is(err, unix.ENOENT) {
+		return cvmfs.Layer{}, fmt.Errorf("%w: %s: %w", cvmfs.ErrInvalidLayer, cvmfs.LayerFS, err)
+	}
+	if err != nil {
+		return cvmfs.Layer{}, fmt.Errorf("opening %s: %w", cvmfs.LayerFS, cvmfs.FromFS(err))
+	}
+	defer unix.Close(layerfs)
+
+	layer := cvmfs.Layer{}
+	if layer.Mode, err = layerMode(repo, layerfs); err != nil {
+		return cvmfs.Layer{}, err
+	}
+	if layer.DiffSize, err = readMetadata(dir, d, diffID); err != nil {
+		return cvmfs.Layer{}, err
+	}
+	_, err = retry(func() (int, error) {
+		var err error
+		layer.Identity, err = cvmfs.ReadIdentity(repo, layerfs)
+		return 0, err
+	})
+	if err != nil {
+		return cvmfs.Layer{}, fmt.Errorf("reading identity: %w", cvmfs.FromFS(err))
+	}
+	return layer, nil
+}
+
+// layerMode gives the permission bits of layerfs. Something mounted over it is
+// not the repository's content. (RESOLVE_NO_XDEV would also refuse the
+// automounts on the way.)
+func layerMode(repo, layerfs int) (uint32, error) {
+	var root, st unix.Stat_t
+	if err := unix.Fstat(repo, &root); err != nil {
+		return 0, cvmfs.FromFS(err)
+	}
+	if err := unix.Fstat(layerfs, &st); err != nil {
+		return 0, cvmfs.FromFS(err)
+	}
+	if st.Dev != root.Dev {
+		return 0, fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
+	}
+	return st.Mode & 0o7777, nil
+}

@@ -1,0 +1,80 @@
+package lookup
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// maxMetadata is far above the 500 bytes that DUCC writes.
+const maxMetadata = 64 << 10
+
+// readMetadata compares the publisher's own record of a layer, if there is
+// one, with what is asked for. It gives the size of the uncompressed tar in
+// bytes, -1 if unknown. dir is the open directory that holds layerfs.
+func readMetadata(dir int, d, diffID digest.Digest) (int64, error) {
+	name := filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
+	// O_NONBLOCK: opening a FIFO would wait for a writer.
+	fd, err := openBeneath(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK)
+	switch {
+	case errors.Is(err, unix.ENOENT): // older layers have none
+		return -1, nil
+	case odd(err), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, name, err)
+	case err != nil:
+		return 0, fmt.Errorf("opening %s: %w", name, cvmfs.FromFS(err))
+	}
+	file := os.NewFile(uintptr(fd), name)
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return 0, cvmfs.FromFS(err)
+	}
+	if !st.Mode().IsRegular() {
+		return 0, fmt.Errorf("%w: %s is not a regular file", cvmfs.ErrMismatch, name)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxMetadata+1))
+	if err != nil {
+		return 0, fmt.Errorf("reading %s: %w", name, cvmfs.FromFS(err))
+	}
+	size, err := checkMetadata(data, d, diffID)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, name, err)
+	}
+	return size, nil
+}
+
+// checkMetadata reads a record and says in which point it differs from the
+// layer that is asked for. A field that the publisher left out says nothing.
+func checkMetadata(data []byte, d, diffID digest.Digest) (size int64, err error) {
+	if len(data) > maxMetadata {
+		return 0, fmt.Errorf("longer than %d bytes", maxMetadata)
+	}
+	var records []cvmfs.LayerMetadata
+	if err := json.Unmarshal(data, &records); err != nil {
+		return 0, err
+	}
+	if len(records) != 1 {
+		return 0, fmt.Errorf("%d records in place of one", len(records))
+	}
+	r := records[0]
+	switch {
+	case r.CompressedDiffDigest != "" && r.CompressedDiffDigest != d:
+		return 0, fmt.Errorf("it is of layer %q", r.CompressedDiffDigest)
+	case r.DiffDigest != "" && r.DiffDigest != diffID:
+		return 0, fmt.Errorf("its diffID is %q, the image's %q", r.DiffDigest, diffID)
+	case r.DiffSize < 0:
+		return 0, fmt.Errorf("its size is %d", r.DiffSize)
+	case r.DiffSize == 0: // no tar is that short: the field was left out
+		return -1, nil
+	}
+	return r.DiffSize, nil
+}
