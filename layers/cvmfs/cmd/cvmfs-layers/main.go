@@ -1,0 +1,59 @@
+// Command cvmfs-layers publishes container images into a CVMFS repository as
+// CERN's DUCC lays them out, and tells what a repository holds. docs/publish.md
+// describes it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses. A layer that is missing is an answer, not an error, as a line
+// that grep does not find.
+const (
+	exitMissing = 1
+	exitError   = 2
+)
+
+// errMissing ends check when all was answered and a layer is in no repository.
+// The table says so: no message is printed for it.
+var errMissing = errors.New("not all layers are there")
+
+func main() {
+	// A signal ends a run the way an error does: the staging directory goes.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	status := run(ctx, newCommand())
+	stop()
+	os.Exit(status)
+}
+
+func run(ctx context.Context, cmd *cobra.Command) int {
+	err := cmd.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errMissing):
+		return exitMissing
+	default:
+		fmt.Fprintf(cmd.ErrOrStderr(), "cvmfs-layers: %v\n", err)
+		return exitError
+	}
+}
+
+func newCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cvmfs-layers",
+		Short: "Publish container images into a CVMFS repository, and tell what it holds",
+		// Errors are printed once, by run, and are seldom about usage.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	cmd.AddCommand(newPublish(), newLs(), newCheck())
+	return cmd
+}

@@ -1,0 +1,116 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/unpack"
+)
+
+// exists says whether a layer's directory is complete. Something else in its
+// place is ErrInvalidLayer.
+func exists(layerDir string) (bool, error) {
+	for _, path := range []string{layerDir, filepath.Join(layerDir, cvmfs.LayerFS)} {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if !info.IsDir() {
+			return false, fmt.Errorf("%w: %q is not a directory", cvmfs.ErrInvalidLayer, path)
+		}
+	}
+	return true, nil
+}
+
+// publishLayer makes a layer that is not there.
+func (s *stage) publishLayer(ctx context.Context, layer source.Layer, config digest.Digest, layerDir string) (unpack.Omissions, error) {
+	work := filepath.Join(s.path, layer.Digest.Encoded())
+	omissions, err := s.unpackLayer(ctx, layer, work)
+	if err == nil {
+		err = s.describeLayer(layer, config, work, layerDir)
+	}
+	if err == nil {
+		err = place(work, layerDir)
+	}
+	if err != nil {
+		return unpack.Omissions{}, errors.Join(err, removeTree(work))
+	}
+	return omissions, nil
+}
+
+// unpackLayer makes the layer's directory in the staging directory, with
+// layerfs and layers.json.
+func (s *stage) unpackLayer(ctx context.Context, layer source.Layer, work string) (unpack.Omissions, error) {
+	root := filepath.Join(work, cvmfs.LayerFS)
+	if err := mkdir(s.path, root); err != nil {
+		return unpack.Omissions{}, err
+	}
+	var omissions unpack.Omissions
+	size, err := consume(ctx, layer, func(tar io.Reader) (err error) {
+		omissions, err = unpack.Tar(ctx, tar, root)
+		return err
+	})
+	if err != nil {
+		return unpack.Omissions{}, err
+	}
+	if err := mkdir(work, filepath.Join(work, cvmfs.MetadataDir)); err != nil {
+		return unpack.Omissions{}, err
+	}
+	return omissions, s.writeJSON(filepath.Join(work, cvmfs.MetadataDir, cvmfs.LayerMetadataFile), []cvmfs.LayerMetadata{{
+		ID:                   layer.DiffID.Encoded(),
+		Created:              time.Now().UTC().Truncate(time.Second),
+		CompressedDiffDigest: layer.Digest,
+		DiffDigest:           layer.DiffID,
+		DiffSize:             size,
+	}})
+}
+
+// describeLayer writes the layer's origin.json, with the origins that a
+// directory without a layerfs may have had.
+func (s *stage) describeLayer(layer source.Layer, config digest.Digest, work, layerDir string) error {
+	before, err := readOrigin(filepath.Join(layerDir, cvmfs.MetadataDir, cvmfs.OriginFile))
+	if err != nil {
+		return err
+	}
+	if len(before.Origin) > 0 {
+		if err := s.writeJSON(filepath.Join(work, cvmfs.MetadataDir, cvmfs.OriginFile), before); err != nil {
+			return err
+		}
+	}
+	return s.addOrigin(work, config)
+}
+
+// place renames a finished layer to its name. A directory of that name without
+// a layerfs is no layer: it is deleted first. If another run was faster, its
+// layer stays.
+func place(work, layerDir string) error {
+	err := os.Rename(work, layerDir)
+	if !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	there, err := exists(layerDir)
+	if err != nil {
+		return err
+	}
+	if there {
+		return removeTree(work)
+	}
+	if err := removeTree(layerDir); err != nil {
+		return err
+	}
+	return os.Rename(work, layerDir)
+}
