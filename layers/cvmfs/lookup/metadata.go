@@ -19,7 +19,9 @@ const maxMetadata = 64 << 10
 
 // readMetadata compares the publisher's own record of a layer, if there is
 // one, with what is asked for. It gives the size of the uncompressed tar in
-// bytes, -1 if unknown. dir is the open directory that holds layerfs.
+// bytes, or -1 if the record does not state both diffID and size: a size says
+// that the repository vouches for the diffID. dir is the open directory that
+// holds layerfs.
 func readMetadata(dir int, d, diffID digest.Digest) (int64, error) {
 	name := filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
 	// O_NONBLOCK: opening a FIFO would wait for a writer.
@@ -73,7 +75,7 @@ func checkMetadata(data []byte, d, diffID digest.Digest) (size int64, err error)
 		return 0, fmt.Errorf("its diffID is %q, the image's %q", r.DiffDigest, diffID)
 	case r.DiffSize < 0:
 		return 0, fmt.Errorf("its size is %d", r.DiffSize)
-	case r.DiffSize == 0: // no tar is that short: the field was left out
+	case r.DiffSize == 0, r.DiffDigest == "": // no tar is that short: the field was left out
 		return -1, nil
 	}
 	return r.DiffSize, nil

@@ -32,6 +32,7 @@ func TestCheckMetadata(t *testing.T) {
 		{"complete", "[" + record(layerA, diffA, `,"diff-size":10240`) + "]", 10240, ""},
 		{"no size", "[" + record(layerA, diffA, "") + "]", -1, ""},
 		{"unknown fields", "[" + record(layerA, diffA, `,"diff-size":1,"new":[1]`) + "]", 1, ""},
+		{"size of an unnamed tar", fmt.Sprintf(`[{"compressed-diff-digest":%q,"diff-size":10240}]`, layerA), -1, ""},
 		{"nothing stated", "[{}]", -1, ""},
 		{"other layer", "[" + record(layerB, diffA, "") + "]", 0, layerB.String()},
 		{"other diffID", "[" + record(layerA, diffB, "") + "]", 0, diffB.String()},
