@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // requestsPath answers with the requests so far; it is not counted itself.
@@ -68,6 +71,24 @@ func (c *counter) report(w http.ResponseWriter) {
 		if err := encoder.Encode(r); err != nil {
 			return // the reader went away
 		}
+	}
+}
+
+// learn notes what an image manifest says its blobs are.
+func (c *counter) learn(manifest []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	learn(c.kinds, manifest)
+}
+
+func learn(kinds map[string]string, manifest []byte) {
+	image, err := v1.ParseManifest(bytes.NewReader(manifest))
+	if err != nil || image.Config.Digest.Hex == "" {
+		return // a list, or an error message
+	}
+	kinds[image.Config.Digest.String()] = "config"
+	for _, l := range image.Layers {
+		kinds[l.Digest.String()] = "layer"
 	}
 }
 

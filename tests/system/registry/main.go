@@ -3,6 +3,7 @@
 // tests mean by "downloaded".
 //
 //	registry serve DIR PORTFILE LAYOUT…   serve until killed; the port goes to PORTFILE
+//	registry proxy PORTFILE HOST          the same in front of a registry elsewhere
 //	registry requests PORT                 the requests so far, one JSON object each
 //
 // Blobs are links in DIR/sha256: removing one makes the registry lack it.
@@ -28,10 +29,12 @@ func run(args []string) error {
 	switch {
 	case len(args) >= 3 && args[0] == "serve":
 		return serve(args[1], args[2], args[3:])
+	case len(args) == 3 && args[0] == "proxy":
+		return proxy(args[1], args[2])
 	case len(args) == 2 && args[0] == "requests":
 		return printRequests(args[1])
 	default:
-		return fmt.Errorf("usage: serve DIR PORTFILE LAYOUT... | requests PORT")
+		return fmt.Errorf("usage: serve DIR PORTFILE LAYOUT... | proxy PORTFILE HOST | requests PORT")
 	}
 }
 

@@ -34,6 +34,10 @@ func serve(dir, portFile string, layouts []string) error {
 			return fmt.Errorf("loading layout %q: %w", l, err)
 		}
 	}
+	return listen(portFile, &counter{next: handler, kinds: kinds})
+}
+
+func listen(portFile string, handler http.Handler) error {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -42,7 +46,7 @@ func serve(dir, portFile string, layouts []string) error {
 	if err := writeFile(portFile, port); err != nil {
 		return err
 	}
-	return http.Serve(listener, &counter{next: handler, kinds: kinds})
+	return http.Serve(listener, handler)
 }
 
 // writeFile lets no reader see half a file.
@@ -109,14 +113,7 @@ func put(handler http.Handler, path layout.Path, repository, target string, desc
 			}
 		}
 	} else {
-		image, err := v1.ParseManifest(bytes.NewReader(raw))
-		if err != nil {
-			return err
-		}
-		kinds[image.Config.Digest.String()] = "config"
-		for _, l := range image.Layers {
-			kinds[l.Digest.String()] = "layer"
-		}
+		learn(kinds, raw)
 	}
 	request := httptest.NewRequest(http.MethodPut, "/v2/"+repository+"/manifests/"+target, bytes.NewReader(raw))
 	request.Header.Set("Content-Type", string(desc.MediaType))

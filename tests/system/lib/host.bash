@@ -1,0 +1,158 @@
+# The ground that a run stands on. As root, everything that a machine lacks is made in a mount namespace of the run's own:
+# cgroup v2, devices that anyone may open, a test account with subordinate ids, a shared "/". The machine itself is not
+# touched, and the kernel undoes it all when the last process of the run ends. As another user the run is that user's own,
+# and what only root could mend is named.
+#
+# Sets: CHECKOUT, RUN (the run's directory), BIN (the product), TOOLS (what tests need), TEST_USER, TEST_UID, TEST_GID.
+
+CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+export CHECKOUT
+
+die() {
+  echo "$(basename "$0"): $*" >&2
+  exit 1
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# host_enter SCRIPT ARG…: call it first. As root, starts SCRIPT again in a private mount namespace; returns inside.
+host_enter() {
+  is_root || return 0
+  if [ "${CVMFS_TEST_NAMESPACE:-}" != "$(readlink /proc/self/ns/mnt)" ]; then
+    # shellcheck disable=SC2016 # expanded inside
+    exec unshare --mount --propagation private /bin/bash -c \
+      'CVMFS_TEST_NAMESPACE=$(readlink /proc/self/ns/mnt) exec "$@"' enter "$@"
+  fi
+}
+
+# host_prepare: make the ground. The caller traps EXIT with host_undo.
+host_prepare() {
+  umask 022
+  host_missing_commands
+  RUN=$(mktemp -d "${TMPDIR:-/var/tmp}/pc.XXXXXX") # short: sockets live below it
+  export RUN
+  chmod 755 "$RUN"
+  mkdir "$RUN/tools" "$RUN/bin"
+  export TOOLS=$RUN/tools
+  if is_root; then
+    host_mounts
+    host_account
+  else
+    TEST_USER=$(id -un) TEST_UID=$(id -u) TEST_GID=$(id -g)
+    ln -s "$CHECKOUT"/bin/* "$RUN/bin/" 2>/dev/null || true
+    host_user_lacks
+  fi
+  export BIN=$RUN/bin TEST_USER TEST_UID TEST_GID
+  host_tools
+}
+
+host_mounts() {
+  mount --make-rshared / # podman's own namespaces then follow later mounts, as on a machine with systemd
+  if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  fi
+  mount -t tmpfs -o mode=1777 tmpfs /dev/shm # podman's locks
+  mkdir "$RUN/dev"
+  mount -t tmpfs -o mode=755 tmpfs "$RUN/dev"
+  host_device /dev/fuse 10 229
+  host_device /dev/net/tun 10 200
+  if [ -d "$CHECKOUT/bin" ]; then
+    mount --bind "$CHECKOUT/bin" "$RUN/bin" # the account may not be able to reach the checkout
+  fi
+}
+
+# host_device PATH MAJOR MINOR: a device that only root may open is covered by one for all.
+host_device() {
+  [ -e "$1" ] || return 0
+  [ "$(stat -c %a "$1")" != 666 ] || return 0
+  local node
+  node=$RUN/dev/$(basename "$1")
+  mknod -m 666 "$node" c "$2" "$3"
+  mount --bind "$node" "$1"
+}
+
+# host_account: a test account in copies of the account files. The lock keeps its uid to this run.
+host_account() {
+  local uid lock
+  for uid in {64101..64120}; do
+    getent passwd "$uid" >/dev/null && continue
+    lock=/run/lock/podman-cvmfs-test.$uid
+    exec {TEST_LOCK}>"$lock"
+    if flock --nonblock "$TEST_LOCK"; then break; fi
+    exec {TEST_LOCK}>&-
+    uid=
+  done
+  [ -n "$uid" ] || die "no free uid for a test account: 20 other runs on this machine?"
+  TEST_USER=cvmfstest$uid TEST_UID=$uid TEST_GID=$uid
+  # Far above what useradd hands out; distinct between runs.
+  TEST_SUBID=$((1000000000 + (uid - 64101) * 65536))
+  export TEST_SUBID
+  host_append passwd "$TEST_USER:x:$uid:$uid::$RUN:/bin/bash"
+  host_append group "$TEST_USER:x:$uid:"
+  host_append subuid "$TEST_USER:$TEST_SUBID:65536"
+  host_append subgid "$TEST_USER:$TEST_SUBID:65536"
+}
+
+host_append() {
+  [ -e "/etc/$1" ] || touch "/etc/$1"
+  { cat "/etc/$1" && echo "$2"; } >"$RUN/dev/$1"
+  mount --bind "$RUN/dev/$1" "/etc/$1"
+}
+
+# host_missing_commands: every program that demo and tests start, and the Debian package that has it.
+host_missing_commands() {
+  local missing=() command package
+  while read -r command package; do
+    command -v "$command" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || missing+=("$package")
+  done <<'LIST'
+bats bats
+conmon conmon
+crun crun
+flock util-linux
+fusermount3 fuse3
+jq jq
+mmdebstrap mmdebstrap
+newuidmap uidmap
+pgrep procps
+setpriv util-linux
+LIST
+  [ -e /bin/busybox ] || [ -e /usr/bin/busybox ] || missing+=(busybox-static)
+  if [ ${#missing[@]} -gt 0 ]; then
+    die "missing programs. Install them with:"$'\n'"  $(is_root || echo 'sudo ')apt-get install -y ${missing[*]}"
+  fi
+}
+
+# host_user_lacks: what a user cannot mend himself, with the one command that does.
+host_user_lacks() {
+  local mend=()
+  [ -w /dev/fuse ] || mend+=("chmod 666 /dev/fuse")
+  if ! grep -q "^$TEST_USER:" /etc/subuid || ! grep -q "^$TEST_USER:" /etc/subgid; then
+    mend+=("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $TEST_USER")
+  fi
+  [ ${#mend[@]} -gt 0 ] || return 0
+  local IFS='&'
+  die "this machine keeps you from running rootless containers. Mend it with:"$'\n'"  sudo sh -c '${mend[*]//&/ && }'"
+}
+
+# host_tools: the test's own programs.
+host_tools() {
+  (cd "$CHECKOUT" && GOWORK=off go build -o "$TOOLS/" ./tests/system/images ./tests/system/registry) ||
+    die "cannot build the test tools"
+}
+
+# host_undo: end what the run started and remove its directory.
+host_undo() {
+  trap - EXIT
+  trap '' INT TERM
+  [ -n "${RUN:-}" ] || return 0
+  processes_end
+  mounts_end
+  if is_root; then
+    umount -l "$RUN/bin" 2>/dev/null || true
+    umount -l /etc/passwd /etc/group /etc/subuid /etc/subgid 2>/dev/null || true
+    umount -l "$RUN/dev" 2>/dev/null || true
+    rm -rf --one-file-system "$RUN"
+  else
+    remove_as_user "$RUN"
+  fi
+}

@@ -1,0 +1,69 @@
+# What a test may not leave behind, and how a run ends what is left anyhow.
+
+# test_processes [DIR]: pids that the run started: those of its account and of its subordinate ids, or, where the account
+# is the user's own, those that carry the run's (or one test's) mark in their environment.
+test_processes() {
+  local mark=CVMFS_TEST_DIR=${1:-$RUN} proc uid
+  for proc in /proc/[0-9]*; do
+    [ "${proc#/proc/}" != "$BASHPID" ] || continue
+    if is_root; then
+      uid=$(stat -c %u "$proc" 2>/dev/null) || continue
+      if [ "$uid" = "$TEST_UID" ] || { [ "$uid" -ge "$TEST_SUBID" ] && [ "$uid" -lt $((TEST_SUBID + 65536)) ]; }; then
+        echo "${proc#/proc/}"
+        continue
+      fi
+    fi
+    if [ -r "$proc/environ" ] && grep -qz "^$mark" "$proc/environ" 2>/dev/null; then echo "${proc#/proc/}"; fi
+  done
+}
+
+describe() {
+  local pid
+  for pid in "$@"; do
+    printf '%s (%s)\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+  done
+}
+
+# processes_end [DIR]: TERM, then KILL.
+processes_end() {
+  local signal pids tries
+  for signal in TERM KILL; do
+    for tries in {1..20}; do
+      mapfile -t pids < <(test_processes "$@")
+      [ ${#pids[@]} -gt 0 ] || return 0
+      [ "$tries" != 1 ] || kill "-$signal" "${pids[@]}" 2>/dev/null || true
+      sleep 0.1
+    done
+  done
+}
+
+# no_processes DIR: fail if the run's processes outlive the test; they have five seconds to see that they are not needed.
+no_processes() {
+  local pids deadline=$((SECONDS + 5))
+  while mapfile -t pids < <(test_processes "$1"); [ ${#pids[@]} -gt 0 ]; do
+    if [ $SECONDS -ge $deadline ]; then
+      echo "left running: $(describe "${pids[@]}")"
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+mounts_below() { awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo; }
+
+# no_mounts DIR: fail if something is still mounted below it.
+no_mounts() {
+  local left
+  left=$(mounts_below "$1" | grep -vx "$RUN/\(dev\|bin\)\(/.*\)\?" || true)
+  [ -z "$left" ] || {
+    echo "left mounted: $left"
+    return 1
+  }
+}
+
+# mounts_end: unmount all below the run's directory, the newest first.
+mounts_end() {
+  local mounts
+  mapfile -t mounts < <(mounts_below "$RUN" | grep -v "^$RUN/\(dev\|bin\)" | tac)
+  [ ${#mounts[@]} = 0 ] || umount -l "${mounts[@]}" 2>/dev/null || true
+}

@@ -1,0 +1,144 @@
+# Running podman: as the test account first, in an environment that holds nothing of the machine's own configuration.
+
+# scene NAME: fresh directories and configuration below $RUN for both accounts; one scene is one machine to podman.
+# Sets T. The rootless account's things are in $T/user, root's in $T/root; each has conf, home, run, store, xdg.
+scene() {
+  T=$RUN/$1
+  local who
+  mkdir -p "$T"
+  for who in user root; do
+    mkdir "$T/$who"
+    mkdir "$T/$who"/{conf,home,run,store,xdg,tmp}
+    chmod 700 "$T/$who/xdg"
+    scene_conf "$T/$who"
+  done
+  ! is_root || chown -R "$TEST_UID:$TEST_GID" "$T/user"
+}
+
+scene_conf() {
+  local dir=$1 lock="shm" lacks=
+  is_root || lock="file" # /dev/shm is the user's own podman's, too
+  [ "$(basename "$dir")" = user ] || may_lock_memory || lacks='cgroups = "disabled"'
+  mkdir -p "$dir/home/.config/containers"
+  cat >"$dir/conf/containers.conf" <<CONF
+[containers]
+netns = "none"
+$lacks
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "crun"
+lock_type = "$lock"
+tmp_dir = "$dir/xdg/libpod"
+static_dir = "$dir/store/libpod"
+volume_path = "$dir/store/volumes"
+helper_binaries_dir = ["$RUN/bin", "/usr/local/libexec/podman", "/usr/libexec/podman", "/usr/lib/podman"]
+[network]
+network_config_dir = "$dir/conf/networks"
+CONF
+  cat >"$dir/conf/storage.conf" <<CONF
+[storage]
+driver = "overlay"
+graphroot = "$dir/store"
+rootless_storage_path = "$dir/store"
+runroot = "$dir/run"
+CONF
+  : >"$dir/conf/registries.conf"
+  : >"$dir/conf/cvmfs.conf"
+  echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$dir/home/.config/containers/policy.json"
+}
+
+# Where not even root may lock memory, crun cannot load the program that rules devices in a control group: root's
+# containers then go without groups, root's builds without crun.
+may_lock_memory() { (ulimit -l unlimited) 2>/dev/null; }
+
+# trust_registry PORT: pull from it without TLS.
+trust_registry() {
+  local who
+  for who in user root; do
+    printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$1" >"$T/$who/conf/registries.conf"
+  done
+}
+
+# environment WHO: what a process of the scene sees, one assignment a line.
+environment() {
+  local dir=$T/$1 name
+  name=$TEST_USER
+  [ "$1" = user ] || name=root
+  cat <<ENV
+PATH=$BIN:$TOOLS:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+HOME=$dir/home
+USER=$name
+LOGNAME=$name
+LANG=C.UTF-8
+TMPDIR=$dir/tmp
+XDG_RUNTIME_DIR=$dir/xdg
+XDG_CONFIG_HOME=$dir/home/.config
+CONTAINERS_CONF=$dir/conf/containers.conf
+CONTAINERS_STORAGE_CONF=$dir/conf/storage.conf
+CONTAINERS_REGISTRIES_CONF=$dir/conf/registries.conf
+CONTAINERS_CVMFS_CONF=$dir/conf/cvmfs.conf
+CVMFS_TEST_DIR=$T
+ENV
+  [ "$1" = user ] || may_lock_memory || echo BUILDAH_ISOLATION=chroot
+}
+
+# rootless CMD…: run it as the test account; as_root CMD…: as root, with root's own store.
+# The closed descriptors are bats': what stays in the background must not hold them.
+rootless() {
+  local env
+  mapfile -t env < <(environment user)
+  if is_root; then
+    (cd / && exec env -i "${env[@]}" setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups "$@" 3>&- 4>&-)
+  else
+    (cd / && exec env -i "${env[@]}" "$@" 3>&- 4>&-)
+  fi
+}
+
+as_root() {
+  local env
+  mapfile -t env < <(environment root)
+  (cd / && exec env -i "${env[@]}" "$@" 3>&- 4>&-)
+}
+
+podman_path() { echo "${PODMAN:-$BIN/podman}"; }
+
+rootless_podman() { rootless "$(podman_path)" "$@"; }
+root_podman() { as_root "$(podman_path)" "$@"; }
+
+# scene_end: remove what podman keeps: containers, images, the process that holds its namespaces.
+scene_end() {
+  local status=0
+  rootless_podman rm --all --force --time 0 >/dev/null || status=1
+  rootless_podman rmi --all --force >/dev/null || status=1
+  rootless_podman system migrate >/dev/null || status=1
+  return $status
+}
+
+# layers_json WHO: the store's record of layers.
+layers_json() {
+  local file=$T/$1/store/overlay-layers/layers.json
+  if [ -s "$file" ]; then cat "$file"; else echo '[]'; fi
+}
+
+# layer_count WHO remote|local
+layer_count() {
+  local remote='(.kind // "") == "remote-readonly"'
+  [ "$2" = remote ] || remote="$remote | not"
+  layers_json "$1" | jq "[.[] | select($remote)] | length"
+}
+
+# store_bytes WHO: bytes that the store takes on disk.
+store_bytes() {
+  if is_root; then
+    du -s --block-size=1 "$T/$1/store" | cut -f1
+  else
+    rootless_podman unshare du -s --block-size=1 "$T/$1/store" | cut -f1
+  fi
+}
+
+# remove_as_user DIR: a store holds files of subordinate ids.
+remove_as_user() {
+  rm -rf "$1" 2>/dev/null || true
+  [ ! -e "$1" ] || unshare --user --map-root-user --map-auto rm -rf "$1"
+}

@@ -1,0 +1,53 @@
+# A registry on the loopback interface that counts what it sends. Sets REGISTRY, host:port.
+
+# registry_start LAYOUT…
+registry_start() {
+  REGISTRY_DIR=$(mktemp -d "$T/registry.XXXX")
+  registry_background serve "$REGISTRY_DIR" "$REGISTRY_DIR/port" "$@"
+}
+
+# registry_proxy HOST: count what a registry elsewhere sends.
+registry_proxy() {
+  REGISTRY_DIR=$(mktemp -d "$T/registry.XXXX")
+  registry_background proxy "$REGISTRY_DIR/port" "$1"
+}
+
+registry_background() {
+  CVMFS_TEST_DIR=$T "$TOOLS/registry" "$@" 3>&- 4>&- &
+  REGISTRY_PID=$!
+  local deadline=$((SECONDS + 20))
+  until [ -s "$REGISTRY_DIR/port" ]; do
+    if ! kill -0 "$REGISTRY_PID" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+      echo "the registry does not start" >&2
+      return 1
+    fi
+    sleep 0.05
+  done
+  REGISTRY=127.0.0.1:$(cat "$REGISTRY_DIR/port")
+  trust_registry "${REGISTRY#*:}"
+}
+
+registry_stop() {
+  [ -n "${REGISTRY_PID:-}" ] || return 0
+  kill "$REGISTRY_PID" 2>/dev/null || true
+  wait "$REGISTRY_PID" 2>/dev/null || true
+  REGISTRY_PID=
+}
+
+registry_requests() { "$TOOLS/registry" requests "${REGISTRY#*:}"; }
+
+# registry_mark: count from here on.
+registry_mark() { REGISTRY_MARK=$(registry_requests | wc -l); }
+
+# registry_sum FILTER EXPRESSION: sum a jq expression over the requests since the mark that pass a jq filter.
+registry_sum() {
+  registry_requests | tail -n "+$((${REGISTRY_MARK:-0} + 1))" | jq -s "map(select($1) | $2) | add // 0"
+}
+
+registry_bytes() { registry_sum true .bytes; }
+registry_layer_bytes() { registry_sum '.kind == "layer"' .bytes; }
+# registry_layer_requests: every request for a layer's content counts, also one that failed.
+registry_layer_requests() { registry_sum '.kind == "layer" and .method == "GET"' 1; }
+
+# registry_lacks DIGEST: from now on the registry does not have this blob.
+registry_lacks() { rm "$REGISTRY_DIR/sha256/${1#sha256:}"; }

@@ -1,0 +1,51 @@
+# Publishing a tree as a site does, and mounting it as a node does: read-only FUSE, owned by an account that is neither
+# root nor the test's. Sets REPOSITORY, the mount point.
+
+REPOSITORY_UID=9
+
+# publish IMAGE TREE: lay an image of the running registry out.
+publish() { "$BIN/cvmfs-layers" publish --plain-http "$REGISTRY/$1" "$2"; }
+
+# repository_mount TREE [NAME]: a user mounts it inside podman's own user namespace, where he may.
+repository_mount() {
+  local name=${2:-unpacked.example.org}
+  REPOSITORY=$T/cvmfs/$name
+  mkdir -p "$REPOSITORY"
+  local standin=("$BIN/cvmfs-standin" mount --background --pid-file "$T/$name.pid" --control "$T/$name.sock"
+    --uid "$REPOSITORY_UID" --gid "$REPOSITORY_UID" --fqrn "$name" "$1" "$REPOSITORY")
+  if is_root; then
+    CVMFS_TEST_DIR=$T "${standin[@]}" 3>&- 4>&-
+  else
+    rootless_podman unshare "${standin[@]}"
+  fi
+}
+
+# repository_ctl COMMAND ARG…: counters, faults, changes of the stand-in that was mounted last.
+repository_ctl() { "$BIN/cvmfs-standin" ctl "$T/$(basename "$REPOSITORY").sock" "$@"; }
+
+# repository_unmount [NAME]
+repository_unmount() {
+  local name=${1:-$(basename "${REPOSITORY:-none}")}
+  [ -e "$T/$name.pid" ] || return 0
+  if is_root; then
+    umount -l "$T/cvmfs/$name" 2>/dev/null || true
+  else
+    rootless_podman unshare umount -l "$T/cvmfs/$name" 2>/dev/null || true
+  fi
+  local pid tries
+  pid=$(cat "$T/$name.pid")
+  for tries in {1..30}; do
+    kill -0 "$pid" 2>/dev/null || break
+    [ "$tries" != 20 ] || kill "$pid" 2>/dev/null || true
+    sleep 0.1
+  done
+  rm -f "$T/$name.pid"
+}
+
+# cvmfs_conf LINE…: the account's cvmfs.conf; the mounted repository comes first.
+cvmfs_conf() {
+  local who
+  for who in user root; do
+    printf '%s\n' "repositories = [\"$REPOSITORY\"]" "$@" >"$T/$who/conf/cvmfs.conf"
+  done
+}
