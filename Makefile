@@ -1,0 +1,132 @@
+# `make` lists the targets. Upstream versions are in go.mod, build tags in
+# .ci/tags, the series and their trees are .ci/series's business.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# A distribution's newer Go stands beside the one in PATH.
+GO_DIR := $(shell .ci/find-go 2>/dev/null)
+ifneq ($(GO_DIR),)
+export PATH := $(GO_DIR):$(PATH)
+endif
+
+MODULES := storage image common podman
+WORK := $(CURDIR)/_build/go.work
+TAGS ?= $(shell .ci/tags)
+# The test files to run, by number or name; empty for all.
+TESTS ?=
+FUZZTIME ?= 30s
+# Packages of the patched modules whose own tests `make unit` runs as well, as
+# <module>/<directory>, such as storage/drivers/overlay.
+UPSTREAM_TESTS ?=
+
+# As upstream's Makefile sets them, but from the commit, so that the same
+# sources give the same binary.
+COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(if $(shell git status --porcelain --untracked-files=no 2>/dev/null),-dirty)
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y go.mod))
+DEFINE := github.com/containers/podman/v4/libpod/define
+SERIES_VARIABLE := github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs.Series
+LDFLAGS_PODMAN = -X $(DEFINE).gitCommit=$(COMMIT) -X $(DEFINE).buildInfo=$(EPOCH)
+
+# -trimpath: a result does not depend on the directory, so that patch-check's
+# builds and these share the build cache.
+GO_BUILD := go build -trimpath -buildvcs=false
+IN_WORK := GOWORK=$(WORK) $(GO_BUILD)
+# Static and small: podman starts one of these for each container.
+IN_WORK_SMALL := CGO_ENABLED=0 $(IN_WORK) -ldflags '-s -w'
+COMMANDS := ./layers/cvmfs/cmd/cvmfs-layers ./layers/cvmfs/cmd/cvmfs-standin ./layers/cvmfs/cmd/cvmfs-view
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z<>-]*\):[^#]*## */\1\t/p; s/^## \(\S*\) */\1\t/p' $(MAKEFILE_LIST) | \
+		awk -F '\t' '{ printf "make %-20s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: ## Pull and run a real image with and without CVMFS, print a table [IMAGE=… REPOSITORY=/cvmfs/…]
+	.ci/deps demo
+	$(MAKE) build
+	IMAGE='$(IMAGE)' REPOSITORY='$(REPOSITORY)' tests/system/demo
+
+.PHONY: test
+test: ## All that CI runs: deps, unit, patch-check, lint, system
+	.ci/deps test
+	$(MAKE) unit
+	$(MAKE) series-selftest
+	$(MAKE) patch-check
+	$(MAKE) lint
+	$(MAKE) system
+
+.PHONY: build
+build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/podman too]
+	@mkdir -p bin
+	@series=$$(.ci/series describe); set -x; \
+	cd _build/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/podman' \
+		-ldflags "$(LDFLAGS_PODMAN) -X '$(SERIES_VARIABLE)=$$series'" ./cmd/podman; \
+	cd ../storage; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/containers-storage' \
+		-ldflags "-X '$(SERIES_VARIABLE)=$$series'" ./cmd/containers-storage
+	cd _build/podman && $(IN_WORK_SMALL) -o '$(CURDIR)/bin/rootlessport' ./cmd/rootlessport
+	$(IN_WORK_SMALL) -o bin/ $(COMMANDS)
+	$(if $(STOCK),$(MAKE) stock)
+
+.PHONY: materialise
+materialise: ## Lay the patched upstream trees under _build/
+	@.ci/series materialise
+
+# Straight from the module cache, with the versions that podman's own go.mod
+# names: nothing of ours is in it.
+.PHONY: stock
+stock: ## Build bin/stock/podman from upstream as it is, for tests that compare
+	@mkdir -p bin/stock
+	go mod download github.com/containers/podman/v4
+	cd "$$(GOWORK=off go list -m -f '{{.Dir}}' github.com/containers/podman/v4)" && \
+		GOWORK=off $(GO_BUILD) -mod=readonly -tags '$(TAGS)' -o '$(CURDIR)/bin/stock/podman' ./cmd/podman
+
+# What knows about CVMFS needs no upstream tree, and is tested without one.
+.PHONY: unit
+unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages [UPSTREAM_TESTS=storage/drivers/overlay]
+	GOWORK=off go vet ./layers/...
+	GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/...
+	@for package in $(UPSTREAM_TESTS); do \
+		(set -x; cd "_build/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
+			go test -trimpath -buildvcs=false -tags '$(TAGS)' $(GOTESTFLAGS) "./$${package#*/}"); \
+	done
+
+.PHONY: system
+system: build ## Run the system tests, rootless first [TESTS=030]
+	tests/system/run $(TESTS)
+
+.PHONY: lint
+lint: ## gofmt, go vet, shellcheck, file sizes
+	.ci/lint
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target [FUZZTIME=30s]
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: patch-check
+patch-check: ## Do the series apply, build, round-trip, and say why? [CHECK=--test: and pass their tests, patch by patch]
+	.ci/series check $(CHECK)
+
+.PHONY: patch-export
+patch-export: ## Write the commits in _build/<module> back as patches
+	.ci/series export
+
+.PHONY: series-selftest
+series-selftest: ## Damage a tiny series in every way known, see each refused
+	.ci/series selftest
+
+.PHONY: recover
+recover: ## Set trees that are in the way aside, lay new ones
+	.ci/series recover
+
+.PHONY: clean
+clean: ## Remove bin/ and the trees that hold no work of yours
+	rm -rf bin
+	.ci/series clean
+
+## clean-<module> Remove one tree, and all work in it
+.PHONY: $(MODULES:%=clean-%)
+$(MODULES:%=clean-%): clean-%:
+	.ci/series clean --force $*
