@@ -1,0 +1,124 @@
+package standin
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// catalogues keeps the content hashes of one revision, each computed when
+// somebody asks for the first time.
+type catalogues struct {
+	mu   sync.Mutex
+	done map[string]*catalogue
+}
+
+type catalogue struct {
+	once sync.Once
+	hash string
+	err  error
+}
+
+func (c *catalogues) of(top string) *catalogue {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done[top] == nil {
+		if c.done == nil {
+			c.done = map[string]*catalogue{}
+		}
+		c.done[top] = new(catalogue)
+	}
+	return c.done[top]
+}
+
+func (c *catalogues) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = nil
+}
+
+// catalogHash is the content hash of the catalogue at top: of a layer
+// directory, or of the repository's root, which names the layers and changes
+// with each revision. The client uses SHA-1 by default, so do we.
+func (s *Server) catalogHash(top string) (string, error) {
+	c := s.catalogues.of(top)
+	c.once.Do(func() {
+		h := sha1.New()
+		if top == "" {
+			fmt.Fprintf(h, "%s %d\n", s.opts.FQRN, s.revision.Load())
+			for _, dir := range []string{cvmfs.LayersDir, cvmfs.MetadataDir} {
+				if c.err = s.digestTree(h, dir); c.err != nil {
+					return
+				}
+			}
+		} else if c.err = s.digestTree(h, top); c.err != nil {
+			return
+		}
+		c.hash = hex.EncodeToString(h.Sum(nil))
+	})
+	return c.hash, c.err
+}
+
+// digestTree hashes what lstat and readlink tell of top and all beneath it, not
+// file contents: the time stamps that a file system keeps, finer than those
+// that are shown, stand for them. A layer is left to its own catalogue, as in
+// CVMFS; what does not exist counts as nothing.
+func (s *Server) digestTree(h hash.Hash, top string) error {
+	if s.hidden(top) {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := s.tree.lstat(top, &st); err != nil {
+		if err == unix.ENOENT {
+			return nil
+		}
+		return fmt.Errorf("reading %q: %w", top, err)
+	}
+	return s.digestEntry(h, top, "", &st)
+}
+
+func (s *Server) digestEntry(h hash.Hash, top, rel string, st *unix.Stat_t) error {
+	name := join(top, rel)
+	size := st.Size
+	kind := st.Mode & unix.S_IFMT
+	if kind == unix.S_IFDIR {
+		size = 0 // says more of the file system than of the directory
+	}
+	fmt.Fprintf(h, "%q %o %d %d %d", rel, st.Mode, size, st.Mtim.Nano(), st.Rdev)
+	if kind == unix.S_IFLNK {
+		target, err := s.tree.readlink(name)
+		if err != nil {
+			return fmt.Errorf("reading symlink %q: %w", name, err)
+		}
+		fmt.Fprintf(h, " %q", target)
+	}
+	fmt.Fprintln(h)
+	if kind != unix.S_IFDIR || (top != name && catalogueOf(name) == name) {
+		return nil
+	}
+	entries, err := s.tree.readdir(name)
+	if err != nil {
+		return fmt.Errorf("listing %q: %w", name, err)
+	}
+	for _, e := range entries {
+		child := join(name, e.Name())
+		if s.hidden(child) {
+			continue
+		}
+		var sub unix.Stat_t
+		if err := s.tree.lstat(child, &sub); err != nil {
+			return fmt.Errorf("reading %q: %w", child, err)
+		}
+		if err := s.digestEntry(h, top, strings.TrimPrefix(child, top+"/"), &sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
