@@ -69,11 +69,11 @@ func openArchive(s string) (v1.Image, string, error) {
 	path, tag := splitPath(s)
 	var wanted *name.Tag
 	if tag != "" {
-		parsed, err := name.NewTag(tag)
+		parsed, err := name.NewTag(tag) // as the names in the archive are compared
 		if err != nil {
 			return nil, "", err
 		}
-		wanted, tag = &parsed, fullName(parsed)
+		wanted = &parsed
 	} else {
 		images, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(path) })
 		if err != nil {
@@ -83,14 +83,16 @@ func openArchive(s string) (v1.Image, string, error) {
 			return nil, "", fmt.Errorf("%w: the archive holds %d images, name one by its tag", ErrNoImage, len(images))
 		}
 		if len(images) == 1 && len(images[0].RepoTags) > 0 {
-			if parsed, err := name.NewTag(images[0].RepoTags[0]); err == nil {
-				tag = fullName(parsed)
-			}
+			tag = images[0].RepoTags[0]
 		}
 	}
 	img, err := tarball.ImageFromPath(path, wanted)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading archive: %w", err)
 	}
-	return img, localName(path, tag), nil
+	if tag != "" {
+		given, err := givenName(tag)
+		return img, given, err
+	}
+	return img, localName(path, ""), nil
 }

@@ -17,6 +17,20 @@ const (
 	localRegistry = "localhost"
 )
 
+// parse reads a reference. Its rule for what is a registry lacks "localhost",
+// under which podman keeps images that have none: without care such a name
+// would be asked of Docker Hub.
+func parse(s string, opts ...name.Option) (name.Reference, error) {
+	rest, ok := strings.CutPrefix(s, localRegistry+"/")
+	if !ok {
+		return name.ParseReference(s, opts...)
+	}
+	if first, _, ok := strings.Cut(rest, "/"); ok && strings.ContainsAny(first, ".:") {
+		return nil, fmt.Errorf("image name %q has a second registry", s)
+	}
+	return name.ParseReference(rest, append(opts, name.WithDefaultRegistry(localRegistry))...)
+}
+
 // fullName is the name of a registry's image as users write it in full.
 func fullName(ref name.Reference) string {
 	registry := ref.Context().RegistryStr()
@@ -34,7 +48,7 @@ func fullName(ref name.Reference) string {
 // tag says if that is a full name, else localhost/<file name>:<tag>.
 func localName(path, tag string) string {
 	if registry, _, ok := strings.Cut(tag, "/"); ok && (strings.ContainsAny(registry, ".:") || registry == localRegistry) {
-		if ref, err := name.ParseReference(tag); err == nil {
+		if ref, err := parse(tag); err == nil {
 			return fullName(ref)
 		}
 	}
@@ -50,7 +64,7 @@ func localName(path, tag string) string {
 
 // givenName is the full form of a name that the user chose.
 func givenName(s string) (string, error) {
-	ref, err := name.ParseReference(s)
+	ref, err := parse(s)
 	if err != nil {
 		return "", fmt.Errorf("parsing name: %w", err)
 	}

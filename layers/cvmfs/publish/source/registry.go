@@ -19,7 +19,7 @@ func openRegistry(ctx context.Context, ref string, platform v1.Platform, o Optio
 	if o.PlainHTTP || o.SkipTLSVerify {
 		opts = append(opts, name.Insecure)
 	}
-	parsed, err := name.ParseReference(ref, opts...)
+	parsed, err := parse(ref, opts...)
 	if err != nil {
 		return nil, "", err
 	}
