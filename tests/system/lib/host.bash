@@ -3,6 +3,8 @@
 # touched, and the kernel undoes it all when the last process of the run ends. As another user the run is that user's own,
 # and what only root could mend is named.
 #
+# CVMFS_TEST_BIN names another directory than bin/ to take the product from.
+#
 # Sets: CHECKOUT, RUN (the run's directory), BIN (the product), TOOLS (what tests need), TEST_USER, TEST_UID, TEST_GID.
 
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -39,7 +41,7 @@ host_prepare() {
     host_account
   else
     TEST_USER=$(id -un) TEST_UID=$(id -u) TEST_GID=$(id -g)
-    ln -s "$CHECKOUT"/bin/* "$RUN/bin/" 2>/dev/null || true
+    ln -s "${CVMFS_TEST_BIN:-$CHECKOUT/bin}"/* "$RUN/bin/" 2>/dev/null || true
     host_user_lacks
   fi
   export BIN=$RUN/bin TEST_USER TEST_UID TEST_GID
@@ -56,8 +58,9 @@ host_mounts() {
   mount -t tmpfs -o mode=755 tmpfs "$RUN/dev"
   host_device /dev/fuse 10 229
   host_device /dev/net/tun 10 200
-  if [ -d "$CHECKOUT/bin" ]; then
-    mount --bind "$CHECKOUT/bin" "$RUN/bin" # the account may not be able to reach the checkout
+  local product=${CVMFS_TEST_BIN:-$CHECKOUT/bin}
+  if [ -d "$product" ]; then
+    mount --bind "$product" "$RUN/bin" # the account may not be able to reach the checkout
   fi
 }
 

@@ -61,9 +61,38 @@ no_mounts() {
   }
 }
 
-# mounts_end: unmount all below the run's directory, the newest first.
+# mounts_end [DIR]: unmount all below it, the newest first.
 mounts_end() {
   local mounts
-  mapfile -t mounts < <(mounts_below "$RUN" | grep -v "^$RUN/\(dev\|bin\)" | tac)
+  mapfile -t mounts < <(mounts_below "${1:-$RUN}" | grep -v "^$RUN/\(dev\|bin\)" | tac)
   [ ${#mounts[@]} = 0 ] || umount -l "${mounts[@]}" 2>/dev/null || true
+}
+
+# podman_mounts_gone: nothing of the test is mounted in podman's own namespace, but what podman keeps there for good: the
+# store's overlay directory on itself.
+podman_mounts_gone() {
+  local left
+  # shellcheck disable=SC2016 # awk's
+  left=$(rootless_podman unshare awk -v dir="$T/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo |
+    grep -v -e "^$T/user/store/overlay\$" -e "^$T/cvmfs/[^/]*\$" -e "^$T/user/xdg/netns\$" || true)
+  [ -z "$left" ] || {
+    echo "left mounted for podman: $left"
+    return 1
+  }
+}
+
+# store_empty WHO: no layer, image, container is left, in the records or on disk.
+store_empty() {
+  local left
+  left=$({
+    cd "$T/$1/store"
+    find overlay -mindepth 1 -maxdepth 1 ! -name l ! -name '.has-mount-program' ! -name staging
+    find overlay/l -mindepth 1 2>/dev/null
+    find overlay-images overlay-containers -mindepth 1 -maxdepth 1 -type d
+    jq -r '.[].id' overlay-layers/layers.json overlay-images/images.json
+  } 2>/dev/null || true)
+  [ -z "$left" ] || {
+    echo "left in the store: $left"
+    return 1
+  }
 }

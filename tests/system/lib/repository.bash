@@ -42,6 +42,13 @@ repository_unmount() {
   rm -f "$T/$name.pid"
 }
 
+repositories_unmount() {
+  local pid
+  for pid in "$T"/*.pid; do
+    [ ! -e "$pid" ] || repository_unmount "$(basename "$pid" .pid)"
+  done
+}
+
 # cvmfs_conf LINE…: the account's cvmfs.conf; the mounted repository comes first.
 cvmfs_conf() {
   local who

@@ -1,0 +1,46 @@
+# One image, some of its layers remote and some downloaded, in any order: the same container.
+
+load lib/bats
+
+# mixed IMAGE N…: the repository lacks these layers, counted from 0 at the bottom.
+mixed() {
+  local image=$1 mixed all
+  site_lacking "$@"
+  shift
+  registry_mark
+  run_podman pull --quiet --cvmfs=auto "$REGISTRY/$image"
+  all=$(layers_of "$image")
+  layers_are user $((all - $#)) $#
+  equal "$(registry_layer_requests)" $# "requests for layers"
+  run_podman run --rm --user 0 "$REGISTRY/$image" sh -c "$(tree_listing)"
+  mixed=$output
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/$image"
+  run_podman run --rm --user 0 "$REGISTRY/$image" sh -c "$(tree_listing)"
+  diff <(cat <<<"$output") <(cat <<<"$mixed") || fail "the trees differ (<: ordinary, >: mixed)"
+}
+
+@test "the lowest layer is local" { mixed small/deletions:1 0; }
+@test "the layer that is deleted from is local" { mixed small/deletions:1 1; }
+@test "the layer that deletes is local" { mixed small/deletions:1 2; }
+@test "the top layer is local" { mixed small/deletions:1 3; }
+@test "remote and local by turns" { mixed small/deletions:1 0 2; }
+@test "local and remote by turns" { mixed small/deletions:1 1 3; }
+@test "names that change kind, from remote to local" { mixed small/flips:1 2; }
+@test "names that change kind, from local to remote" { mixed small/flips:1 0 1; }
+@test "many layers, every third of them local" { mixed small/deep:1 0 3 6 9 12 15 18 21 24 27 30 33 36 39; }
+
+@test "a container on mixed layers can be written to" {
+  site_lacking small/deletions:1 1
+  run_podman pull --quiet --cvmfs=auto "$REGISTRY/small/deletions:1"
+  run_podman run --rm "$REGISTRY/small/deletions:1" sh -euc '
+    echo x >>/data/kept; rm -r /data/revived /data/opaque; mkdir /data/opaque; ls -A /data/opaque
+    mv /data /data2; cat /data2/again /data2/kept; ls /data2'
+  equal "$output" $'second\nkept\nx\nagain\nkept\nlink\nnoise\nopaque\nreplaced'
+}
+
+@test "mode only fails and names the layer that no repository has" {
+  site_lacking small/deletions:1 2
+  run_podman 125 pull --cvmfs=only "$REGISTRY/small/deletions:1"
+  contains "$stderr" "$(layer_digest small/deletions:1 2)"
+  store_empty user
+}

@@ -1,0 +1,138 @@
+# A repository that is out is told from one that lacks a layer; nothing is ever silently wrong.
+
+load lib/bats
+
+nothing_left() {
+  run_podman images --quiet --all
+  equal "$output" ""
+  store_empty user
+}
+
+# out_at_pull: auto warns once, naming the repository, and downloads; only fails, naming it.
+out_at_pull() {
+  run_podman 125 pull --cvmfs=only "$REGISTRY/small/deletions:1"
+  contains "$stderr" "$REPOSITORY"
+  nothing_left
+  allow_warning "$REPOSITORY"
+  run_podman pull --cvmfs=auto "$REGISTRY/small/deletions:1"
+  equal "$(grep -c level=warning <<<"$stderr")" 1 "warnings"
+  layers_are user 0 4
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+}
+
+@test "pull: the repository is not mounted" {
+  site
+  repository_unmount
+  out_at_pull
+}
+
+@test "pull: the repository's client died" {
+  site
+  repository_ctl die
+  out_at_pull
+}
+
+@test "pull: the repository answers with EIO" {
+  site
+  repository_ctl fault EIO
+  out_at_pull
+}
+
+@test "pull: the repository hangs" {
+  site
+  cvmfs_conf 'timeout = "2s"'
+  repository_ctl hang
+  out_at_pull
+  repository_ctl unhang
+}
+
+@test "pull: one repository is out, another has the layers" {
+  site
+  repository_ctl fault EIO
+  local out=$REPOSITORY
+  repository_mount "$RUN/tree" second.example.org
+  printf 'repositories = ["%s", "%s"]\n' "$out" "$REPOSITORY" >"$T/user/conf/cvmfs.conf"
+  allow_warning "$out"
+  registry_mark
+  run_podman pull --cvmfs=auto "$REGISTRY/small/deletions:1"
+  no_layer_requested
+  layers_are user 4 0
+}
+
+pulled() {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
+}
+
+# cannot_start: a plain error, soon, and the image stays.
+cannot_start() {
+  local started=$SECONDS
+  allow_warning 'level=error'
+  run_podman 125 run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  contains "$stderr" "$REPOSITORY"
+  [ $((SECONDS - started)) -lt 70 ]
+  layers_are user 4 0
+}
+
+@test "run: the repository is not mounted, and comes back" {
+  pulled
+  repository_unmount
+  cannot_start
+  repository_mount "$RUN/tree"
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+}
+
+@test "run: the repository answers with EIO" {
+  pulled
+  repository_ctl fault EIO
+  cannot_start
+  repository_ctl clear
+}
+
+@test "run: a layer was removed from the repository" {
+  pulled
+  repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  cannot_start
+  repository_ctl restore "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+}
+
+@test "a layer that goes under a running container is an error, never an empty directory" {
+  pulled
+  run_podman run --detach --name one "$REGISTRY/small/deletions:1" sleep 100
+  repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  run_podman exec one sh -c 'ls /data/opaque >/tmp/listing 2>/tmp/error && test -s /tmp/listing || test -s /tmp/error; echo told'
+  equal "$output" told
+  run_podman exec one sh -c 'cat /data/noise >/tmp/noise 2>/tmp/error && test "$(wc -c </tmp/noise)" = 262144 || test -s /tmp/error; echo told'
+  equal "$output" told
+  run_podman rm --force --time 0 one
+}
+
+@test "the client dies under a running container: errors, and the container can be removed" {
+  pulled
+  run_podman run --detach --name one "$REGISTRY/small/deletions:1" sleep 100
+  repository_ctl die
+  run_podman exec one sh -c 'cat /data/noise >/tmp/noise 2>/tmp/error && test "$(wc -c </tmp/noise)" = 262144 || test -s /tmp/error; echo told'
+  equal "$output" told
+  run_podman rm --force --time 0 one
+}
+
+@test "one layer remote, another lacking in the registry: the pull fails and leaves nothing" {
+  site_lacking small/deletions:1 2
+  registry_lacks "$(layer_digest small/deletions:1 2)"
+  run_podman 125 pull --cvmfs=auto "$REGISTRY/small/deletions:1"
+  contains "$stderr" "$(layer_digest small/deletions:1 2)"
+  nothing_left
+  run_podman ps --all --quiet
+  equal "$output" ""
+}
+
+@test "the registry lacks the lowest layer, the others are remote" {
+  site_lacking small/deletions:1 0
+  registry_lacks "$(layer_digest small/deletions:1 0)"
+  run_podman 125 pull --cvmfs=auto "$REGISTRY/small/deletions:1"
+  nothing_left
+}

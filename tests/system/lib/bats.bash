@@ -1,0 +1,93 @@
+# What each bats file loads. One test is one machine to podman: its own directories, configuration, registry, repository.
+# shellcheck disable=SC2154 # output, stderr and status are bats'
+
+bats_require_minimum_version 1.5.0
+
+LIB=$(dirname "${BASH_SOURCE[0]}")
+for part in host leaks podman registry repository site; do
+  # shellcheck source=/dev/null
+  . "$LIB/$part.bash"
+done
+
+[ -n "${RUN:-}" ] || {
+  echo "start the tests with tests/system/run" >&2
+  exit 1
+}
+
+setup() { test_begin; }
+teardown() { test_end; }
+
+test_begin() {
+  scene "t$BATS_SUITE_TEST_NUMBER"
+  ALLOWED=()
+  unset REGISTRY REGISTRY_PID REPOSITORY
+}
+
+# test_end: everything goes, and it must go without force.
+test_end() {
+  local status=0
+  scene_end || { echo "cleaning up failed"; status=1; }
+  podman_mounts_gone || status=1
+  rootless_podman system migrate || status=1
+  store_empty user || status=1
+  repositories_unmount
+  registry_stop
+  no_processes "$T" || status=1
+  no_mounts "$T" || status=1
+  processes_end "$T"
+  mounts_end "$T"
+  if [ "$status" != 0 ] && [ "${BATS_TEST_COMPLETED:-}" != 1 ]; then
+    echo "(the test had failed already)"
+    status=0
+  fi
+  if is_root; then rm -rf --one-file-system "$T"; else remove_as_user "$T"; fi
+  return $status
+}
+
+needs_root() { is_root || skip "needs root"; }
+
+fail() {
+  echo "$*"
+  return 1
+}
+
+# allow_warning REGEX: this test expects such a line on podman's standard error.
+allow_warning() { ALLOWED+=("$1"); }
+
+# run_podman [STATUS] ARG…: as the test account. Fails on another exit status than STATUS (0), and on a warning that the
+# test did not allow. Leaves $output and $stderr. root_run_podman: the same as root.
+run_podman() { checked rootless_podman "$@"; }
+root_run_podman() { checked root_podman "$@"; }
+
+checked() {
+  local runner=$1 expected=0 pattern unexpected
+  shift
+  if [[ $1 =~ ^[0-9]+$ ]]; then
+    expected=$1
+    shift
+  fi
+  echo "\$ $runner $*"
+  run --separate-stderr "$runner" "$@"
+  [ -z "$output" ] || echo "$output"
+  [ -z "$stderr" ] || printf '%s\n' "$stderr" | sed 's/^/2> /'
+  [ "$status" = "$expected" ] || fail "exit status $status instead of $expected" || return 1
+  unexpected=$(grep -E 'level=(warning|error|fatal|panic)|^(WARN|ERRO|FATA)|panic:' <<<"$stderr" || true)
+  for pattern in "${ALLOWED[@]}"; do
+    unexpected=$(grep -Ev -- "$pattern" <<<"$unexpected" || true)
+  done
+  [ -z "$unexpected" ] || fail "unexpected: $unexpected"
+}
+
+# assert WHAT, a string that must equal / contain / not contain another.
+equal() { [ "$1" = "$2" ] || fail "${3:-value}: got '$1', expected '$2'"; }
+contains() { [[ $1 == *"$2"* ]] || fail "'$2' is not in: $1"; }
+lacks() { [[ $1 != *"$2"* ]] || fail "'$2' is in: $1"; }
+
+# no_layer_requested: not one GET of a layer's blob since registry_mark.
+no_layer_requested() { equal "$(registry_layer_requests)" 0 "requests for layers"; }
+
+# layers_are WHO REMOTE LOCAL: how many layers of each kind the store holds.
+layers_are() {
+  equal "$(layer_count "$1" remote)" "$2" "remote layers"
+  equal "$(layer_count "$1" local)" "$3" "local layers"
+}
