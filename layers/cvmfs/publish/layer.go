@@ -36,20 +36,21 @@ func exists(layerDir string) (bool, error) {
 	return true, nil
 }
 
-// publishLayer makes a layer that is not there.
-func (s *stage) publishLayer(ctx context.Context, layer source.Layer, config digest.Digest, layerDir string) (unpack.Omissions, error) {
+// publishLayer makes a layer that is not there. Placed is false if another run
+// has meanwhile made it.
+func (s *stage) publishLayer(ctx context.Context, layer source.Layer, config digest.Digest, layerDir string) (placed bool, o unpack.Omissions, err error) {
 	work := filepath.Join(s.path, layer.Digest.Encoded())
-	omissions, err := s.unpackLayer(ctx, layer, work)
+	o, err = s.unpackLayer(ctx, layer, work)
 	if err == nil {
-		err = s.describeLayer(layer, config, work, layerDir)
+		err = s.describeLayer(config, work, layerDir)
 	}
 	if err == nil {
-		err = place(work, layerDir)
+		placed, err = place(work, layerDir)
 	}
-	if err != nil {
-		return unpack.Omissions{}, errors.Join(err, removeTree(work))
+	if err != nil || !placed {
+		return false, unpack.Omissions{}, errors.Join(err, removeTree(work))
 	}
-	return omissions, nil
+	return true, o, nil
 }
 
 // unpackLayer makes the layer's directory in the staging directory, with
@@ -81,7 +82,7 @@ func (s *stage) unpackLayer(ctx context.Context, layer source.Layer, work string
 
 // describeLayer writes the layer's origin.json, with the origins that a
 // directory without a layerfs may have had.
-func (s *stage) describeLayer(layer source.Layer, config digest.Digest, work, layerDir string) error {
+func (s *stage) describeLayer(config digest.Digest, work, layerDir string) error {
 	before, err := readOrigin(filepath.Join(layerDir, cvmfs.MetadataDir, cvmfs.OriginFile))
 	if err != nil {
 		return err
@@ -96,21 +97,18 @@ func (s *stage) describeLayer(layer source.Layer, config digest.Digest, work, la
 
 // place renames a finished layer to its name. A directory of that name without
 // a layerfs is no layer: it is deleted first. If another run was faster, its
-// layer stays.
-func place(work, layerDir string) error {
-	err := os.Rename(work, layerDir)
+// layer stays, and placed is false.
+func place(work, layerDir string) (placed bool, err error) {
+	err = os.Rename(work, layerDir)
 	if !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) {
-		return err
+		return err == nil, err
 	}
-	there, err := exists(layerDir)
-	if err != nil {
-		return err
-	}
-	if there {
-		return removeTree(work)
+	if there, err := exists(layerDir); there || err != nil {
+		return false, err
 	}
 	if err := removeTree(layerDir); err != nil {
-		return err
+		return false, err
 	}
-	return os.Rename(work, layerDir)
+	err = os.Rename(work, layerDir)
+	return err == nil, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -51,8 +52,10 @@ func Image(ctx context.Context, img *source.Image, dir string, report func(Repor
 }
 
 func image(ctx context.Context, img *source.Image, dir string, report func(Report)) (err error) {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return err
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(os.MkdirAll(dir, dirMode), os.Chmod(dir, dirMode)); err != nil {
+			return err
+		}
 	}
 	layers := filepath.Join(dir, cvmfs.LayersDir)
 	if err := mkdir(dir, layers); err != nil {
@@ -117,8 +120,11 @@ func (s *stage) layer(ctx context.Context, layer source.Layer, config digest.Dig
 	if err := mark(bucket); err != nil {
 		return r, fmt.Errorf("marking catalogue: %w", err)
 	}
-	r.Status = Published
-	r.Omissions, err = s.publishLayer(ctx, layer, config, layerDir)
+	placed, omissions, err := s.publishLayer(ctx, layer, config, layerDir)
+	r.Status, r.Omissions = Published, omissions
+	if !placed {
+		r.Status = AlreadyThere
+	}
 	return r, err
 }
 

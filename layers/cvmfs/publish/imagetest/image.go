@@ -170,3 +170,13 @@ func Push(t testing.TB, ref string, what remote.Taggable) {
 		t.Fatalf("pushing %s: %v", ref, err)
 	}
 }
+
+// Append puts a layer on top of an image.
+func Append(t testing.TB, img v1.Image, layer v1.Layer) v1.Image {
+	t.Helper()
+	out, err := mutate.AppendLayers(img, layer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

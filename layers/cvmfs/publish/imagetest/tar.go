@@ -67,40 +67,54 @@ func Tar(t testing.TB, entries ...tar.Header) []byte {
 }
 
 // Tree lists dir as lines "<type><mode> <path>", with symlink targets and
-// device numbers. Types are those of ls.
+// device numbers. Types are those of ls. Directories that deny their owner the
+// listing are opened for the moment.
 func Tree(t testing.TB, dir string) []string {
 	t.Helper()
-	out := []string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		var st unix.Stat_t
-		if err := unix.Lstat(path, &st); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%s%04o %s", kind(st.Mode), st.Mode&0o7777, rel)
-		switch st.Mode & unix.S_IFMT {
-		case unix.S_IFLNK:
-			target, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			line = fmt.Sprintf("l %s -> %s", rel, target)
-		case unix.S_IFCHR, unix.S_IFBLK:
-			line += fmt.Sprintf(" %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
-		}
-		out = append(out, line)
-		return nil
-	})
+	out, err := tree(dir, ".", []string{})
 	if err != nil {
 		t.Fatalf("listing %q: %v", dir, err)
 	}
 	return out
+}
+
+func tree(top, rel string, out []string) ([]string, error) {
+	path := filepath.Join(top, rel)
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return nil, err
+	}
+	line := fmt.Sprintf("%s%04o %s", kind(st.Mode), st.Mode&0o7777, rel)
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		target, err := os.Readlink(path)
+		if err != nil {
+			return nil, err
+		}
+		line += " -> " + target
+	case unix.S_IFCHR, unix.S_IFBLK:
+		line += fmt.Sprintf(" %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	}
+	out = append(out, line)
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return out, nil
+	}
+	if st.Mode&0o500 != 0o500 && int(st.Uid) == os.Geteuid() {
+		if err := unix.Chmod(path, 0o700); err != nil {
+			return nil, err
+		}
+		defer func() { _ = unix.Chmod(path, st.Mode&0o7777) }()
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if out, err = tree(top, filepath.Join(rel, entry.Name()), out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func kind(mode uint32) string {
@@ -108,4 +122,20 @@ func kind(mode uint32) string {
 		unix.S_IFREG: "-", unix.S_IFDIR: "d", unix.S_IFLNK: "l",
 		unix.S_IFCHR: "c", unix.S_IFBLK: "b", unix.S_IFIFO: "p", unix.S_IFSOCK: "s",
 	}[mode&unix.S_IFMT]
+}
+
+// TempDir is t.TempDir for trees whose directories may deny their owner the
+// deletion.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				return os.Chmod(path, 0o700)
+			}
+			return err
+		})
+	})
+	return dir
 }

@@ -34,21 +34,21 @@ func TestHostile(t *testing.T) {
 		{"an absolute name", []tar.Header{file("/etc/out", 0o644)}, "", []string{"d0755 etc", "-0644 etc/out"}},
 		{"an absolute name with ..", []tar.Header{file("/../../etc/out", 0o644)}, "", []string{"d0755 etc", "-0644 etc/out"}},
 		{"a parent that is an absolute symlink", []tar.Header{symlink("l", "/etc"), file("l/out", 0o644)}, "",
-			[]string{"d0755 etc", "-0644 etc/out", "l l -> /etc"}},
+			[]string{"d0755 etc", "-0644 etc/out", "l0777 l -> /etc"}},
 		{"a parent that climbs", []tar.Header{symlink("l", "../../neighbour"), file("l/out", 0o644)}, "",
-			[]string{"l l -> ../../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
+			[]string{"l0777 l -> ../../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
 		{"a chain of symlinks", []tar.Header{dir("d", 0o755), symlink("d/up", ".."), symlink("m", "d/up/.."), file("m/out", 0o644)}, "",
-			[]string{"d0755 d", "l d/up -> ..", "l m -> d/up/..", "-0644 out"}},
+			[]string{"d0755 d", "l0777 d/up -> ..", "l0777 m -> d/up/..", "-0644 out"}},
 		{"a symlink replaced by a file", []tar.Header{symlink("l", "../neighbour/precious"), file("l", 0o644)}, "", []string{"-0644 l"}},
 		{"a symlink named as a directory", []tar.Header{symlink("l", "../neighbour"), dir("l", 0o777)}, "", []string{"d0777 l"}},
 		{"a symlink removed with a directory", []tar.Header{dir("d", 0o755), symlink("d/l", "../../neighbour"), file("d", 0o644)}, "", []string{"-0644 d"}},
 		{"a cached parent that becomes a symlink", []tar.Header{dir("d", 0o755), file("d/a", 0o644), symlink("d", "../neighbour"), file("d/out", 0o644)}, "",
-			[]string{"l d -> ../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
+			[]string{"l0777 d -> ../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
 		{"a hard link to ..", []tar.Header{link("h", "../neighbour/precious")}, "h", nil},
 		{"a hard link to an absolute name", []tar.Header{link("h", "/neighbour/precious")}, "h", nil},
 		{"a hard link through a symlink", []tar.Header{symlink("l", "../neighbour"), link("h", "l/precious")}, "h", nil},
 		{"a hard link to a symlink", []tar.Header{symlink("l", "../neighbour/precious"), link("h", "l")}, "",
-			[]string{"l h -> ../neighbour/precious", "l l -> ../neighbour/precious"}},
+			[]string{"l0777 h -> ../neighbour/precious", "l0777 l -> ../neighbour/precious"}},
 		{"a hard link to itself", []tar.Header{file("f", 0o644), link("f", "f")}, "f", nil},
 		{"a hard link to a directory", []tar.Header{dir("d", 0o755), link("h", "d")}, "h", nil},
 		{"a parent that is a file", []tar.Header{file("f", 0o644), file("f/x", 0o644)}, "f/x", nil},
@@ -62,7 +62,7 @@ func TestHostile(t *testing.T) {
 		{"a marker that is a directory", []tar.Header{dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/x", 0o644)}, "", []string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			outside := t.TempDir()
+			outside := imagetest.TempDir(t)
 			neighbour := filepath.Join(outside, "neighbour")
 			root := filepath.Join(outside, "layerfs")
 			for _, path := range []string{root, neighbour} {
@@ -223,7 +223,7 @@ func TestDevices(t *testing.T) {
 		}
 		check(t, root, []string{"-0644 f", "c0600 gone 0:0"})
 	})
-	probe := filepath.Join(t.TempDir(), "probe")
+	probe := filepath.Join(imagetest.TempDir(t), "probe")
 	if unix.Mknod(probe, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))) != nil {
 		return // this account is a plain user itself
 	}
@@ -239,7 +239,7 @@ func TestDevices(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := unpack.Tar(ctx, bytes.NewReader(imagetest.Tar(t, file("f", 0o644))), t.TempDir())
+	_, err := unpack.Tar(ctx, bytes.NewReader(imagetest.Tar(t, file("f", 0o644))), imagetest.TempDir(t))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}

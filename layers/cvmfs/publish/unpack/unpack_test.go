@@ -63,7 +63,7 @@ var layouts = []layout{
 		symlink("l", "e"), dir("l", 0o755), file("l/z", 0o644),
 		dir("m", 0o700), dir("m/n", 0o700), symlink("m", "elsewhere"),
 	}, []string{
-		"-0640 d", "d0711 e", "-0644 e/y", "-0600 f", "d0755 l", "-0644 l/z", "l m -> elsewhere",
+		"-0640 d", "d0711 e", "-0644 e/y", "-0600 f", "d0755 l", "-0644 l/z", "l0777 m -> elsewhere",
 	}},
 	{"a directory that comes back has its own mode", []tar.Header{
 		dir("d", 0o700), dir("d/e", 0o711), symlink("d", "x"), file("d", 0o644), dir("d", 0o750), file("d/e/f", 0o644),
@@ -78,7 +78,7 @@ var layouts = []layout{
 	{"symlinks are raw", []tar.Header{
 		symlink("abs", "/etc/passwd"), symlink("up", "../../.."), symlink("var", "$(HOME)/x"), symlink("dangling", "no where\n"),
 	}, []string{
-		"l abs -> /etc/passwd", "l dangling -> no where\n", "l up -> ../../..", "l var -> $(HOME)/x",
+		"l0777 abs -> /etc/passwd", "l0777 dangling -> no where\n", "l0777 up -> ../../..", "l0777 var -> $(HOME)/x",
 	}},
 	{"odd names", []tar.Header{
 		file("new\nline", 0o644), file("bad\xff\xfeutf8", 0o644), file("tab\tand space", 0o644), file(strings.Repeat("n", 255), 0o644), file(`back\slash`, 0o644),
@@ -93,7 +93,7 @@ var layouts = []layout{
 	{"hard links and FIFOs", []tar.Header{
 		dir("d", 0o755), file("d/a", 0o644), link("b", "d/a"), symlink("s", "d/a"), link("t", "s"), node("pipe", tar.TypeFifo, 0o620, 0, 0),
 	}, []string{
-		"-0644 b", "d0755 d", "-0644 d/a", "p0620 pipe", "l s -> d/a", "l t -> d/a",
+		"-0644 b", "d0755 d", "-0644 d/a", "p0620 pipe", "l0777 s -> d/a", "l0777 t -> d/a",
 	}},
 	{"a 0:0 character device stays one", []tar.Header{node("gone", tar.TypeChar, 0, 0, 0)}, []string{"c0000 gone 0:0"}},
 	{"global headers say nothing", []tar.Header{
@@ -104,7 +104,7 @@ var layouts = []layout{
 // unpackInto runs Tar and gives what is in the directory.
 func unpackInto(t *testing.T, data []byte) (root string, o unpack.Omissions, err error) {
 	t.Helper()
-	root = filepath.Join(t.TempDir(), "layerfs")
+	root = filepath.Join(imagetest.TempDir(t), "layerfs")
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
