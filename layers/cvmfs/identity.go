@@ -24,16 +24,25 @@ type Identity struct {
 }
 
 // Layer is a layer directory as found in a repository, and all that a store
-// records of it.
+// records of it. Its JSON form leaves the path out: a driver's record keeps
+// that in a place of its own.
 type Layer struct {
 	// Path is the absolute path of the layer directory, ending in LayerFS.
-	Path string
+	Path string `json:"-"`
 	// Mode holds the permission bits of the layer directory: the root
 	// directory of a container on it.
-	Mode uint32
+	Mode uint32 `json:"mode"`
 	// DiffSize is the size of the uncompressed tar in bytes, -1 if the repository does not say.
-	DiffSize int64
+	DiffSize int64 `json:"diff-size"`
 	Identity
+}
+
+// StoredSize is DiffSize, or 0 if the repository does not say; of no layer too.
+func (l *Layer) StoredSize() int64 {
+	if l == nil || l.DiffSize < 0 {
+		return 0
+	}
+	return l.DiffSize
 }
 
 // Magic extended attributes of the CVMFS client; they answer by name and are
