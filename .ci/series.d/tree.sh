@@ -103,9 +103,10 @@ read_stamp() {
 	while read -r key value; do stamp[$key]=$value; done <"$build/$1/.git/series-stamp"
 }
 
-# write_stamp NAME TREE BASE HEAD SERIES
+# write_stamp NAME TREE BASE HEAD SERIES. The tag is for people: git log base..
 write_stamp() {
 	local file=$2/.git/series-stamp
+	git -C "$2" update-ref refs/tags/base "$3"
 	printf '%s\n' "version ${version[$1]}" "tool $tool" "base $3" "head $4" "series $5" >"$file.new"
 	mv "$file.new" "$file"
 }
@@ -191,7 +192,8 @@ lay() {
 	write_stamp "$name" "$new" "$base" "$(git -C "$new" rev-parse HEAD)" "$(series_hash "$name")"
 	if [ -d "$tree" ]; then
 		# A stash or a branch of the user's own is work as well.
-		if git -C "$tree" for-each-ref --format='%(refname)' | grep -vx refs/heads/series >/dev/null; then
+		if git -C "$tree" for-each-ref --format='%(refname)' |
+			grep -vx -e refs/heads/series -e refs/tags/base >/dev/null; then
 			aside "$name"
 		else
 			mv "$tree" "$tmp/old"
