@@ -4,7 +4,7 @@
 REPOSITORY_UID=9
 
 # publish IMAGE TREE: lay an image of the running registry out.
-publish() { "$BIN/cvmfs-layers" publish --plain-http "$REGISTRY/$1" "$2"; }
+publish() { "$BIN/cvmfs-layers" publish --quiet --plain-http "$REGISTRY/$1" "$2"; }
 
 # repository_mount TREE [NAME]: a user mounts it inside podman's own user namespace, where he may.
 repository_mount() {
@@ -26,14 +26,13 @@ repository_ctl() { "$BIN/cvmfs-standin" ctl "$T/$(basename "$REPOSITORY").sock" 
 # repository_unmount [NAME]
 repository_unmount() {
   local name=${1:-$(basename "${REPOSITORY:-none}")}
-  [ -e "$T/$name.pid" ] || return 0
+  local pid tries
+  pid=$(cat "$T/$name.pid" 2>/dev/null) || return 0
   if is_root; then
     umount -l "$T/cvmfs/$name" 2>/dev/null || true
   else
     rootless_podman unshare umount -l "$T/cvmfs/$name" 2>/dev/null || true
   fi
-  local pid tries
-  pid=$(cat "$T/$name.pid")
   for tries in {1..30}; do
     kill -0 "$pid" 2>/dev/null || break
     [ "$tries" != 20 ] || kill "$pid" 2>/dev/null || true
