@@ -68,6 +68,9 @@ check_header() {
 		if [ "$n" = 0 ]; then problem "$label: no $key: line in the header"; fi
 		if [ "$n" -gt 1 ] && [ "$key" != Tests ]; then problem "$label: $key: given $n times"; fi
 	done
+	if grep -E -m 1 '^Subject: ' "$patch" | grep -E '\] (fixup|squash|amend)! ' >/dev/null; then
+		problem "$label: still to be folded into another: git rebase -i --autosquash base"
+	fi
 	message "$patch" | grep -Ev '^($|[A-Z][A-Za-z-]+:)' >/dev/null ||
 		problem "$label: the header does not say what changes and why"
 	while IFS= read -r value; do
