@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/inventory"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
@@ -18,6 +19,10 @@ const (
 	// A person waits for check, where a pull would go on without the repository.
 	lookupTimeout = 60 * time.Second
 )
+
+// errUnavailable ends check when a layer may or may not be there; a warning
+// has named the repository.
+var errUnavailable = fmt.Errorf("not all layers could be looked up: %w", cvmfs.ErrUnavailable)
 
 // checked is the output of check.
 type checked struct {
@@ -47,6 +52,7 @@ something went wrong, a repository that does not answer included.
 				return err
 			}
 			finder := lookup.New(repositories, lookupTimeout)
+			finder.Warn = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", s) }
 			held, err := inventory.Check(cmd.Context(), finder, img)
 			if err != nil {
 				return err
@@ -91,7 +97,7 @@ func verdict(held []inventory.Held) error {
 	for _, h := range held {
 		switch h.State {
 		case inventory.Unavailable:
-			return fmt.Errorf("looking up layers: %s", h.Why)
+			return errUnavailable
 		case inventory.Missing, inventory.Ordinary:
 			missing = errMissing
 		}

@@ -58,7 +58,7 @@ type Layer struct {
 func (l Layer) Open() (io.ReadCloser, error) {
 	r, err := l.open()
 	if err != nil {
-		return nil, fmt.Errorf("opening layer %s: %w", l.Digest, err)
+		return nil, fmt.Errorf("opening blob: %w", err)
 	}
 	return r, nil
 }
