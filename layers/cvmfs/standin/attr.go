@@ -69,11 +69,13 @@ func (s *Server) Lookup(cancel <-chan struct{}, header *fuse.InHeader, base stri
 	var st unix.Stat_t
 	err := s.tree.lstat(path, &st)
 	if errors.Is(err, unix.ENOENT) {
-		if s.nodes.absent(dir, base) {
-			out.SetEntryTimeout(s.opts.KernelTimeout)
-			return fuse.OK // node 0: a name that may be remembered as missing
+		if dir.path == "" {
+			return fuse.ENOENT
 		}
-		return fuse.ENOENT
+		// Node 0: a name that may be remembered as missing. A new revision
+		// makes the kernel drop it with its directory, hence not in the root.
+		out.SetEntryTimeout(s.opts.KernelTimeout)
+		return fuse.OK
 	}
 	if err != nil {
 		return fuse.ToStatus(err)
@@ -105,7 +107,7 @@ func (s *Server) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.A
 		if s.stale(removed) {
 			return fuse.Status(unix.ESTALE)
 		}
-		out.Attr = shown
+		out.Attr = shown // for no time: the kernel asks at each step, and so sees it turn stale
 		return fuse.OK
 	}
 	var st unix.Stat_t

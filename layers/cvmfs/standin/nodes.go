@@ -45,27 +45,20 @@ type name struct {
 	base string
 }
 
-// nodes are those that the kernel knows, and the names that it knows to be
-// missing: it keeps both, and both change with a revision.
+// nodes are those that the kernel knows.
 type nodes struct {
-	mu      sync.Mutex
-	last    uint64
-	byID    map[uint64]*node
-	byPath  map[string]*node
-	missing map[name]struct{}
+	mu     sync.Mutex
+	last   uint64
+	byID   map[uint64]*node
+	byPath map[string]*node
 }
-
-// maxMissing bounds the names that are remembered as missing; more than that
-// are answered every time.
-const maxMissing = 200_000
 
 func newNodes(root *node) *nodes {
 	root.id = fuse.FUSE_ROOT_ID
 	return &nodes{
-		last:    root.id,
-		byID:    map[uint64]*node{root.id: root},
-		byPath:  map[string]*node{root.path: root},
-		missing: map[name]struct{}{},
+		last:   root.id,
+		byID:   map[uint64]*node{root.id: root},
+		byPath: map[string]*node{root.path: root},
 	}
 }
 
@@ -89,17 +82,6 @@ func (t *nodes) found(at string, st *unix.Stat_t, attr fuse.Attr, layer func(str
 	n.shown = attr
 	n.removed = time.Time{}
 	return n
-}
-
-// absent reports whether the kernel may remember that dir has no such name.
-func (t *nodes) absent(dir *node, base string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.missing) >= maxMissing {
-		return false
-	}
-	t.missing[name{dir.id, base}] = struct{}{}
-	return true
 }
 
 func (t *nodes) forget(id, lookups uint64) {
@@ -133,8 +115,8 @@ func (t *nodes) fate(n *node) (removed time.Time, shown fuse.Attr) {
 	return n.removed, n.shown
 }
 
-// mark sets or clears the removal of every node, and says whether it took any.
-func (t *nodes) mark(when time.Time, gone func(*node) bool) (took bool) {
+// mark sets or clears the removal of every node. The first time counts.
+func (t *nodes) mark(when time.Time, gone func(*node) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range t.byID {
@@ -143,10 +125,8 @@ func (t *nodes) mark(when time.Time, gone func(*node) bool) (took bool) {
 			n.removed = time.Time{}
 		case n.removed.IsZero():
 			n.removed = when
-			took = true
 		}
 	}
-	return took
 }
 
 // beneath is what the kernel has to drop after a change at top: inodes, and
@@ -161,28 +141,6 @@ func (t *nodes) beneath(top string) (inodes []uint64, names []name) {
 		}
 		inodes = append(inodes, id)
 		if dir := t.byPath[parent(n.path)]; n.path != "" && dir != nil && dir.removed.IsZero() {
-			names = append(names, name{dir.id, path.Base(n.path)})
-		}
-	}
-	for m := range t.missing {
-		if dir := t.byID[m.dir]; dir == nil || beneath(dir.path, top) || beneath(top, dir.path) {
-			names = append(names, m)
-			delete(t.missing, m)
-		}
-	}
-	return inodes, names
-}
-
-// removed is what the kernel has to drop when removed things turn stale.
-func (t *nodes) removed() (inodes []uint64, names []name) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for id, n := range t.byID {
-		if n.removed.IsZero() {
-			continue
-		}
-		inodes = append(inodes, id)
-		if dir := t.byPath[parent(n.path)]; dir != nil {
 			names = append(names, name{dir.id, path.Base(n.path)})
 		}
 	}

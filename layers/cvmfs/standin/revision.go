@@ -29,9 +29,7 @@ func (s *Server) hidden(name string) bool {
 func (s *Server) publish(top string) {
 	s.revision.Add(1)
 	s.catalogues.forget()
-	if s.nodes.mark(time.Now(), s.vanished) {
-		time.AfterFunc(s.opts.StaleDelay, func() { s.drop(s.nodes.removed()) })
-	}
+	s.nodes.mark(time.Now(), s.vanished)
 	s.drop(s.nodes.beneath(top))
 }
 

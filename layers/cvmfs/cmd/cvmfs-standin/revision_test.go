@@ -23,6 +23,7 @@ func TestRevisionShowsWhatWasPublished(t *testing.T) {
 	}
 	read("hello")
 	read("new") // the kernel remembers that it is missing
+	wantErrno(t, "a missing name in the root", unix.Access(m.path("new"), 0), unix.ENOENT)
 	held, err := os.Open(filepath.Join(out, "shadow"))
 	must(t, err)
 	defer held.Close()
@@ -31,6 +32,7 @@ func TestRevisionShowsWhatWasPublished(t *testing.T) {
 	must(t, os.Rename(filepath.Join(in, "next"), filepath.Join(in, "shadow")))
 	must(t, os.WriteFile(filepath.Join(in, "hello"), []byte("rewritten"), 0o644))
 	must(t, os.WriteFile(filepath.Join(in, "new"), []byte("added"), 0o644))
+	must(t, os.WriteFile(filepath.Join(m.tree, "new"), nil, 0o644))
 	must(t, os.Remove(filepath.Join(in, "hard")))
 	must(t, os.Remove(filepath.Join(in, "private")))
 	must(t, os.Mkdir(filepath.Join(in, "private"), 0o755))
@@ -40,6 +42,9 @@ func TestRevisionShowsWhatWasPublished(t *testing.T) {
 		if got := read(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+	}
+	if err := unix.Access(m.path("new"), 0); err != nil {
+		t.Errorf("a new name in the root: %v", err)
 	}
 	wantErrno(t, "a deleted file", unix.Access(filepath.Join(out, "hard"), 0), unix.ENOENT)
 	if info, err := os.Stat(filepath.Join(out, "private")); err != nil || !info.IsDir() {
@@ -104,6 +109,8 @@ func TestRemovedLayer(t *testing.T) {
 			wantErrno(t, "listing, later", err, unix.ESTALE)
 			var st unix.Stat_t
 			wantErrno(t, "stat, later", unix.Fstat(dir, &st), unix.ESTALE)
+			_, err = unix.Openat(dir, "hello", unix.O_PATH, 0)
+			wantErrno(t, "a name met before, later", err, unix.ESTALE)
 			wantErrno(t, "looking the layer up, later", unix.Access(top, 0), unix.ENOENT)
 
 			giveBack()
@@ -144,8 +151,10 @@ func TestOverlayOnARemovedLayer(t *testing.T) {
 
 	start := time.Now()
 	m.ctl("remove", dirA)
-	if entries, err := os.ReadDir(merged); err != nil || len(entries) != 0 {
-		t.Errorf("listing the merged root: %v, %v; want none and no error", entries, err)
+	for _, dir := range []string{"/", "/etc"} {
+		if entries, err := os.ReadDir(merged + dir); err != nil || len(entries) != 0 {
+			t.Errorf("listing the merged %s: %v, %v; want none and no error", dir, entries, err)
+		}
 	}
 	if err := os.WriteFile(merged+"/created", nil, 0o644); err != nil {
 		t.Errorf("creating in the merged root: %v", err)
