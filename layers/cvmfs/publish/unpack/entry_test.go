@@ -44,6 +44,7 @@ func TestHostile(t *testing.T) {
 		{"a symlink removed with a directory", []tar.Header{dir("d", 0o755), symlink("d/l", "../../neighbour"), file("d", 0o644)}, "", []string{"-0644 d"}},
 		{"a cached parent that becomes a symlink", []tar.Header{dir("d", 0o755), file("d/a", 0o644), symlink("d", "../neighbour"), file("d/out", 0o644)}, "",
 			[]string{"l0777 d -> ../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
+		{"a cached parent that replaces itself", []tar.Header{dir("d", 0o755), symlink("d/l", "."), file("d/l/l", 0o644), file("d/l/x", 0o644)}, "d/l/x", nil},
 		{"a hard link to ..", []tar.Header{link("h", "../neighbour/precious")}, "h", nil},
 		{"a hard link to an absolute name", []tar.Header{link("h", "/neighbour/precious")}, "h", nil},
 		{"a hard link through a symlink", []tar.Header{symlink("l", "../neighbour"), link("h", "l/precious")}, "h", nil},

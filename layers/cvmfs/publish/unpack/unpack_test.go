@@ -52,9 +52,9 @@ var layouts = []layout{
 		"d0500 a", "d0000 a/b", "-0644 a/b/c",
 	}},
 	{"directories that deny their owner", []tar.Header{
-		dir("zero", 0), file("zero/f", 0o644), dir("ro", 0o500), file("ro/f", 0o644), dir("ro/sub", 0o100), file("ro/sub/g", 0),
+		dir("zero", 0), file("zero/f", 0o644), dir("ro", 0o500), file("ro/f", 0o644), dir("ro/sub", 0o100), file("ro/sub/g", 0), dir("zero/deep", 0o700),
 	}, []string{
-		"d0500 ro", "-0644 ro/f", "d0100 ro/sub", "-0000 ro/sub/g", "d0000 zero", "-0644 zero/f",
+		"d0500 ro", "-0644 ro/f", "d0100 ro/sub", "-0000 ro/sub/g", "d0000 zero", "d0700 zero/deep", "-0644 zero/f",
 	}},
 	{"later entries replace earlier ones", []tar.Header{
 		file("f", 0o644), file("f", 0o600),
