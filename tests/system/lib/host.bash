@@ -27,10 +27,10 @@ host_enter() {
   fi
 }
 
-# host_prepare: make the ground. The caller traps EXIT with host_undo.
+# host_prepare demo|test: make the ground. The caller traps EXIT with host_undo.
 host_prepare() {
   umask 022
-  host_missing_commands
+  host_lacks "$1"
   RUN=$(mktemp -d "${TMPDIR:-/var/tmp}/pc.XXXXXX") # short: sockets live below it
   export RUN
   chmod 755 "$RUN"
@@ -102,27 +102,17 @@ host_append() {
   mount --bind "$RUN/dev/$1" "/etc/$1"
 }
 
-# host_missing_commands: every program that demo and tests start, and the Debian package that has it.
-host_missing_commands() {
-  local missing=() command package
-  while read -r command package; do
-    command -v "$command" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || missing+=("$package")
-  done <<'LIST'
-bats bats
-conmon conmon
-crun crun
-flock util-linux
-fusermount3 fuse3
-jq jq
-mmdebstrap mmdebstrap
-newuidmap uidmap
-pgrep procps
-setpriv util-linux
-LIST
-  [ -e /bin/busybox ] || [ -e /usr/bin/busybox ] || missing+=(busybox-static)
-  if [ ${#missing[@]} -gt 0 ]; then
-    die "missing programs. Install them with:"$'\n'"  $(is_root || echo 'sudo ')apt-get install -y ${missing[*]}"
-  fi
+# host_lacks demo|test: is a program that they start not there? .ci/deps has the list of all, with packages.
+host_lacks() {
+  local command commands=(conmon crun flock fusermount3 jq newuidmap setpriv)
+  local paths=$PATH:/usr/sbin:/sbin:/usr/libexec/podman:/usr/lib/podman
+  case $1 in
+    demo) commands+=(mmdebstrap) ;;
+    test) commands+=(bats busybox) ;;
+  esac
+  for command in "${commands[@]}"; do
+    PATH=$paths command -v "$command" >/dev/null || die "$command is not installed; .ci/deps $1 sees to it"
+  done
 }
 
 # host_user_lacks: what a user cannot mend himself, with the one command that does.
@@ -139,7 +129,7 @@ host_user_lacks() {
 
 # host_tools: the test's own programs.
 host_tools() {
-  (cd "$CHECKOUT" && GOWORK=off go build -o "$TOOLS/" ./tests/system/images ./tests/system/registry) ||
+  (cd "$CHECKOUT" && PATH=$(.ci/find-go):$PATH GOWORK=off go build -o "$TOOLS/" ./tests/system/images ./tests/system/registry) ||
     die "cannot build the test tools"
 }
 

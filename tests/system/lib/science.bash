@@ -8,5 +8,5 @@ science_layout() {
   [ ! -e "$SCIENCE/index.json" ] || return 0
   mkdir -p "$1"
   for old in "$1"/science-*; do rm -rf "$old"; done
-  "$recipe/science" "$SCIENCE" "$TOOLS/images"
+  TMPDIR=$RUN "$recipe/science" "$SCIENCE" "$TOOLS/images"
 }
