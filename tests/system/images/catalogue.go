@@ -36,7 +36,7 @@ func catalogue(shell []byte) []crafted {
 // base layer that a CVMFS client keeps from ordinary users: /root and /etc/shadow.
 func baseLayer(shell []byte) []item {
 	items := []item{
-		dir("bin", 0o755), dir("etc", 0o755), dir("usr", 0o755), dir("usr/bin", 0o755), dir("var", 0o755),
+		dir(".", 0o755), dir("bin", 0o755), dir("etc", 0o755), dir("usr", 0o755), dir("usr/bin", 0o755), dir("var", 0o755),
 		dir("tmp", 0o1777), dir("root", 0o700), dir("home", 0o755),
 		dir("home/user", 0o755).owned(1000, 1000),
 		file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n"),

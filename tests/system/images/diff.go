@@ -52,6 +52,12 @@ func writeDiff(root, statePath, tarPath string) error {
 
 func diff(archive *tar.Writer, root string, before, now state) error {
 	links := map[uint64]string{}
+	if len(before) == 0 { // the root's mode is an image's own only if the base layer says so
+		root := &tar.Header{Typeflag: tar.TypeDir, Name: "./", Mode: 0o755}
+		if err := archive.WriteHeader(root); err != nil {
+			return err
+		}
+	}
 	for _, name := range union(before, now) {
 		r, exists := now[name]
 		old, existed := before[name]
