@@ -114,8 +114,8 @@ func rootless(t *testing.T, dir string) {
 		checkWrites(t, root)
 	})
 	t.Run("above a local layer", func(t *testing.T) {
-		view := stack(t, Run{Layers: run, Below: true})
-		root := overlay(t, view, filepath.Join(dir, "local"))
+		local := filepath.Join(dir, "local")
+		root := overlay(t, stack(t, Run{Layers: run, Below: []string{local}}), local)
 		want := []string{"data/b", "data/local", "low", "opq/y"}
 		if got := names(t, root, "data", "opq", "gone", "low"); !slices.Equal(got, want) {
 			t.Errorf("holds %q, want %q", got, want)

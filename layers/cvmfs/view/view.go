@@ -36,8 +36,9 @@ type Run struct {
 	Layers []cvmfs.Layer
 	// UID and GID own every entry, as ids of the caller's user namespace.
 	UID, GID uint32
-	// Below says that other lowers follow beneath.
-	Below bool
+	// Below are the lowers that follow beneath, topmost first. They must be
+	// readable already.
+	Below []string
 }
 
 // Stack makes the lowers for r, topmost first. A served view is mounted on

@@ -19,7 +19,7 @@ type node struct {
 	mode   uint32 // S_IFMT bits
 	layer  int    // gives the content; of a directory, the metadata
 	lower  []int  // further layers of a directory, topmost first
-	opaque bool   // nothing beneath the view shows in the directory
+	sealed bool   // a directory in which nothing beneath the view shows
 
 	refs uint64   // the kernel's look-ups, guarded by table.mu; 0 once forgotten
 	link *linkKey // of a file with several names
@@ -49,6 +49,12 @@ func (l *listing) find(name string) *child {
 }
 
 func (n *node) isDir() bool { return n.mode == unix.S_IFDIR }
+
+// seals says that nothing beneath the view shows in the directory's children.
+func (n *node) seals() bool {
+	l := n.listing.Load()
+	return n.sealed || l != nil && l.opaque
+}
 
 // layers are those that a directory merges, topmost first.
 func (n *node) layers() []int { return append([]int{n.layer}, n.lower...) }
@@ -95,7 +101,7 @@ func (t *table) enter(parent *node, c *child, st *unix.Stat_t) *node {
 	if n == nil || n.refs == 0 {
 		n = &node{
 			id: t.next, parent: parent, name: c.Name, mode: st.Mode & unix.S_IFMT,
-			layer: c.Layer, lower: c.Lower, opaque: c.Opaque,
+			layer: c.Layer, lower: c.Lower, sealed: c.Opaque || parent.seals(),
 		}
 		t.next++
 		t.nodes[n.id] = n
@@ -171,8 +177,9 @@ func (v *View) list(n *node) (*listing, error) {
 	}
 	children, opaque := merge.Directory(raw)
 	l := &listing{children: make([]child, 0, len(children)), opaque: opaque}
+	deletes := v.deletes(n)
 	for _, c := range children {
-		if c.Type != merge.Deleted || v.Below {
+		if c.Type != merge.Deleted || !opaque && deletes(c.Name) {
 			l.children = append(l.children, child{Child: c})
 		}
 	}

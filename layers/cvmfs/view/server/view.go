@@ -35,6 +35,7 @@ type View struct {
 	spec.Spec
 
 	layers []*layer // topmost first
+	below  []int    // descriptors (O_PATH) of what is stacked beneath, topmost first
 	root   *node
 	table  *table
 	dirs   *fdCache // directories, O_PATH
@@ -67,6 +68,13 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	for _, path := range s.Below {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("opening lower %q: %w", path, err)
+		}
+		v.below = append(v.below, fd)
 	}
 	v.root = &node{mode: unix.S_IFDIR}
 	for i, l := range v.layers {

@@ -22,7 +22,7 @@ var opaqueNames = map[string]bool{
 // neither, ENOSYS tells the kernel once and for all not to ask: overlayfs
 // would ask for each name.
 func (v *View) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, attr string, dest []byte) (uint32, fuse.Status) {
-	if !v.Below && !v.xattr {
+	if len(v.below) == 0 && !v.xattr {
 		return 0, fuse.ENOSYS
 	}
 	n := v.table.get(h.NodeId)
@@ -73,10 +73,10 @@ func (v *View) ListXAttr(_ <-chan struct{}, h *fuse.InHeader, dest []byte) (uint
 
 // opaque says whether a directory hides what is beneath the view.
 func (v *View) opaque(n *node) (bool, error) {
-	if !v.Below || !n.isDir() {
+	if len(v.below) == 0 || !n.isDir() {
 		return false, nil
 	}
-	if n.opaque {
+	if n.sealed {
 		return true, nil
 	}
 	l, err := v.list(n)

@@ -25,9 +25,10 @@ type Spec struct {
 	// UID and GID own every entry, as ids of the server's user namespace.
 	UID uint32 `json:"uid"`
 	GID uint32 `json:"gid"`
-	// Below says that other lowers follow beneath the view: what the layers
-	// delete then comes out as overlayfs's whiteouts and opaque directories.
-	Below bool `json:"below,omitempty"`
+	// Below are the directories that are stacked beneath the view, topmost
+	// first. What the layers delete of them comes out as overlayfs's whiteouts
+	// and opaque directories.
+	Below []string `json:"below,omitempty"`
 }
 
 // MaxRead is the size of one read request in bytes, and the max_read option
