@@ -29,9 +29,6 @@ type Identity struct {
 type Layer struct {
 	// Path is the absolute path of the layer directory, ending in LayerFS.
 	Path string `json:"-"`
-	// Mode holds the permission bits of the layer directory: the root
-	// directory of a container on it.
-	Mode uint32 `json:"mode"`
 	// DiffSize is the size of the uncompressed tar in bytes, -1 if the repository does not say.
 	DiffSize int64 `json:"diff-size"`
 	Identity

@@ -98,7 +98,7 @@ func TestFindFirstRepositoryWins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (cvmfs.Layer{Path: layerfs, Mode: 0o1771, DiffSize: 1234}); got != want {
+	if want := (cvmfs.Layer{Path: layerfs, DiffSize: 1234}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if len(*warned) != 0 {

@@ -100,7 +100,7 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	defer unix.Close(layerfs)
 
 	layer := cvmfs.Layer{}
-	if layer.Mode, err = layerMode(repo, layerfs); err != nil {
+	if err := sameDevice(repo, layerfs); err != nil {
 		return cvmfs.Layer{}, err
 	}
 	if layer.DiffSize, err = readMetadata(dir, d, diffID); err != nil {
@@ -117,19 +117,19 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	return layer, nil
 }
 
-// layerMode gives the permission bits of layerfs. Something mounted over it is
-// not the repository's content. (RESOLVE_NO_XDEV would also refuse the
-// automounts on the way.)
-func layerMode(repo, layerfs int) (uint32, error) {
+// sameDevice refuses a layerfs that something is mounted over: that is not the
+// repository's content. (RESOLVE_NO_XDEV would also refuse the automounts on
+// the way.)
+func sameDevice(repo, layerfs int) error {
 	var root, st unix.Stat_t
 	if err := unix.Fstat(repo, &root); err != nil {
-		return 0, cvmfs.FromFS(err)
+		return cvmfs.FromFS(err)
 	}
 	if err := unix.Fstat(layerfs, &st); err != nil {
-		return 0, cvmfs.FromFS(err)
+		return cvmfs.FromFS(err)
 	}
 	if st.Dev != root.Dev {
-		return 0, fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
+		return fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
 	}
-	return st.Mode & 0o7777, nil
+	return nil
 }
