@@ -35,6 +35,7 @@ type Pull struct {
 	claimed map[digest.Digest]digest.Digest
 	found   map[digest.Digest]*Answer
 	passed  map[digest.Digest]bool // layers that may be downloaded in mode only
+	held    []string               // warnings that an error would repeat
 }
 
 // Question is about one layer.
@@ -88,6 +89,9 @@ func New(conf config.Config, override string, warn func(string)) (*Pull, error) 
 		passed:  map[digest.Digest]bool{},
 	}
 	p.finder.Warn = warn
+	if mode == config.Only {
+		p.finder.Warn = p.hold
+	}
 	return p, nil
 }
 
@@ -154,7 +158,19 @@ func (p *Pull) Layer(ctx context.Context, q Question) (*Answer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.found[q.Digest] = answer
+	for _, line := range p.held {
+		p.warn(line)
+	}
+	p.held = nil
 	return answer, nil
+}
+
+// hold keeps a warning until a layer has been found elsewhere. If none is, the
+// pull fails, and its error says the same.
+func (p *Pull) hold(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = append(p.held, line)
 }
 
 // Found gives the answer that Layer gave for the layer with this digest, or

@@ -101,7 +101,8 @@ func TestLayerModes(t *testing.T) {
 		{"auto, out", "auto", nil, true, false, nil, "", 1},
 		{"only, found", "only", []digest.Digest{layerA}, false, true, nil, "", 0},
 		{"only, none has it", "only", []digest.Digest{layerB}, false, false, cvmfs.ErrLayerUnknown, layerA.String(), 0},
-		{"only, out", "only", nil, true, false, cvmfs.ErrUnavailable, gone, 1},
+		{"only, found, other out", "only", []digest.Digest{layerA}, true, true, nil, "", 1},
+		{"only, out", "only", nil, true, false, cvmfs.ErrUnavailable, gone, 0},
 		{"off, found", "off", []digest.Digest{layerA}, false, false, nil, "", 0},
 		{"off, out", "off", nil, true, false, nil, "", 0},
 	} {
