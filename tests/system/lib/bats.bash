@@ -9,6 +9,8 @@ for part in host leaks podman registry repository site; do
   . "$LIB/$part.bash"
 done
 
+export PODMAN_TIMEOUT=120
+
 [ -n "${RUN:-}" ] || {
   echo "start the tests with tests/system/run" >&2
   exit 1
@@ -26,6 +28,7 @@ test_begin() {
 # test_end: everything goes, and it must go without force.
 test_end() {
   local status=0
+  repositories_clear
   scene_end || { echo "cleaning up failed"; status=1; }
   podman_mounts_gone || status=1
   rootless_podman system migrate || status=1
@@ -54,7 +57,7 @@ fail() {
 # allow_warning REGEX: this test expects such a line on podman's standard error.
 allow_warning() { ALLOWED+=("$1"); }
 
-# run_podman [STATUS] ARG…: as the test account. Fails on another exit status than STATUS (0), and on a warning that the
+# run_podman [STATUS] ARG…: as the test account. Fails on an exit status that does not match STATUS (0), and on a warning that the
 # test did not allow. Leaves $output and $stderr. root_run_podman: the same as root.
 run_podman() { checked rootless_podman "$@"; }
 root_run_podman() { checked root_podman "$@"; }
@@ -62,7 +65,7 @@ root_run_podman() { checked root_podman "$@"; }
 checked() {
   local runner=$1 expected=0 pattern unexpected
   shift
-  if [[ $1 =~ ^[0-9]+$ ]]; then
+  if [[ $1 =~ ^[0-9] ]]; then
     expected=$1
     shift
   fi
@@ -70,7 +73,7 @@ checked() {
   run --separate-stderr "$runner" "$@"
   [ -z "$output" ] || echo "$output"
   [ -z "$stderr" ] || printf '%s\n' "$stderr" | sed 's/^/2> /'
-  [ "$status" = "$expected" ] || fail "exit status $status instead of $expected" || return 1
+  [[ $status =~ ^$expected$ ]] || fail "exit status $status instead of $expected" || return 1
   unexpected=$(grep -E 'level=(warning|error|fatal|panic)|^(WARN|ERRO|FATA)|panic:' <<<"$stderr" || true)
   for pattern in "${ALLOWED[@]}"; do
     unexpected=$(grep -Ev -- "$pattern" <<<"$unexpected" || true)

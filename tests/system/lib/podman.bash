@@ -103,8 +103,9 @@ as_root() {
 
 podman_path() { echo "${PODMAN:-$BIN/podman}"; }
 
-rootless_podman() { rootless "$(podman_path)" "$@"; }
-root_podman() { as_root "$(podman_path)" "$@"; }
+# PODMAN_TIMEOUT, in seconds, ends a podman that hangs.
+rootless_podman() { rootless ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
+root_podman() { as_root ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
 
 # scene_end: remove all containers and images of the scene.
 scene_end() {

@@ -48,6 +48,14 @@ repositories_unmount() {
   done
 }
 
+# repositories_clear: end all faults, so that nothing waits for an answer that does not come.
+repositories_clear() {
+  local socket
+  for socket in "$T"/*.sock; do
+    [ ! -S "$socket" ] || "$BIN/cvmfs-standin" ctl "$socket" clear 2>/dev/null || true
+  done
+}
+
 # cvmfs_conf LINE…: the account's cvmfs.conf; the mounted repository comes first.
 cvmfs_conf() {
   local who

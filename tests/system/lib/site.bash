@@ -59,6 +59,25 @@ layer_dir() {
   echo ".layers/${hex:0:2}/$hex"
 }
 
+# list_tree IMAGE FILE: the tree of a container of IMAGE. A name that is listed and cannot be looked up is an error.
+list_tree() {
+  rootless_podman run --quiet --rm --user 0 "$1" sh -c "$(tree_listing)" >"$2" 2>"$2.errors" || {
+    cat "$2.errors"
+    return 1
+  }
+  [ ! -s "$2.errors" ] || fail "listing the tree of $1: $(cat "$2.errors")"
+}
+
+# same_tree IMAGE: the tree of a container is the one that an ordinary pull gives. The image's layers are local afterwards.
+same_tree() {
+  list_tree "$1" "$T/tree.remote" || return 1
+  run_podman pull --quiet --cvmfs=off "$1" || return 1
+  equal "$(layer_count user remote)" 0 "remote layers after --cvmfs=off" || return 1
+  list_tree "$1" "$T/tree.ordinary" || return 1
+  [ "$(wc -l <"$T/tree.ordinary")" -gt 50 ] || fail "the ordinary tree is too small to be true" || return 1
+  diff "$T/tree.ordinary" "$T/tree.remote" || fail "the trees differ (<: ordinary, >: with remote layers)"
+}
+
 # tree_listing: what runs in a container to write down its whole tree: type, mode, size, time, link target and content hash
 # of every name. Left out is what differs by right: what podman puts there, sizes of directories, owners (a repository
 # keeps none), and what a repository's permissions hide from a user: contents of files and directories not open to all.
