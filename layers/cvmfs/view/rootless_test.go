@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,7 +55,7 @@ func TestRootless(t *testing.T) {
 		os.Chmod(filepath.Join(base, "closed"), 0o700), os.Chmod(filepath.Join(base, "nosearch"), 0o744),
 		os.Chmod(filepath.Join(base, "nolist"), 0o711),
 		exec.Command("chown", "-hR", fmt.Sprintf("%d:%d", uid, uid), filepath.Join(dir, "local")).Run(),
-		exec.Command("cp", exe, filepath.Join(filepath.Dir(exe), serverName), dir).Run(),
+		exec.Command("cp", exe, filepath.Join(filepath.Dir(exe), helper.View), dir).Run(),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -7,52 +7,29 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// serverName is the program that serves a view.
-	serverName = "cvmfs-view"
 	// fsType shows in mountinfo.
-	fsType = "fuse." + serverName
+	fsType = "fuse." + helper.View
 	// startTimeout bounds how long the layers may take to open. A repository
 	// that hangs keeps only the server waiting; a client that cannot reach its
 	// servers answers with EIO after 22 s (43 s where a catalogue is missing).
 	startTimeout = 60 * time.Second
 )
 
-// serverDirs are searched for the server after the directory of the running
-// program and its libexec: where distributions put podman's helpers.
-var serverDirs = []string{
-	"/usr/local/libexec/podman", "/usr/local/lib/podman", "/usr/libexec/podman", "/usr/lib/podman",
-}
-
-func findServer() (string, error) {
-	dirs := serverDirs
-	if exe, err := os.Executable(); err == nil {
-		dir := filepath.Dir(exe)
-		dirs = append([]string{dir, filepath.Join(dir, "../libexec/podman")}, dirs...)
-	}
-	for _, dir := range dirs {
-		path := filepath.Join(dir, serverName)
-		if unix.Access(path, unix.X_OK) == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("finding %s in %s: %w", serverName, strings.Join(dirs, ":"), os.ErrNotExist)
-}
-
 // serve mounts a served view on dir. The mount is made here and the server
 // only inherits the connection, so that it needs no privilege of its own.
 func serve(s spec.Spec, dir string) (err error) {
-	path, err := findServer()
+	path, err := helper.Find(helper.View)
 	if err != nil {
 		return err
 	}
@@ -67,7 +44,7 @@ func serve(s spec.Spec, dir string) (err error) {
 	defer conn.Close()
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,default_permissions,max_read=%d",
 		conn.Fd(), os.Geteuid(), os.Getegid(), spec.MaxRead)
-	if err := unix.Mount(serverName, dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+	if err := unix.Mount(helper.View, dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		return fmt.Errorf("mounting a view on %q: %w", dir, err)
 	}
 	defer func() {
@@ -118,7 +95,7 @@ func ready(answer *os.File, s spec.Spec) error {
 	if len(line) == 0 {
 		return errors.New("a view's server ended before it was ready")
 	}
-	return spec.ParseError(string(line) + string(rest))
+	return helper.ParseError(helper.View, append(line, rest...))
 }
 
 // detach takes the view out of sight. An overlay that stacks it keeps it alive.

@@ -14,16 +14,17 @@ import (
 	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"golang.org/x/sys/unix"
 )
 
-// TestMain builds the server where findServer looks first. The tests mount, so
+// TestMain builds the server where helper.Find looks first. The tests mount, so
 // they need root or a user namespace's root, and a usable /dev/fuse.
 func TestMain(m *testing.M) {
 	exe, err := os.Executable()
 	if err == nil && os.Getenv(rootlessDir) == "" {
 		var out []byte
-		out, err = exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), serverName), "../cmd/"+serverName).CombinedOutput()
+		out, err = exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), helper.View), "../cmd/"+helper.View).CombinedOutput()
 		os.Stderr.Write(out)
 	}
 	if err != nil {
@@ -317,7 +318,7 @@ func TestServedEnds(t *testing.T) {
 // children counts the running servers that this process started.
 func children(t *testing.T) int {
 	t.Helper()
-	out, err := exec.Command("pgrep", "-c", "-P", fmt.Sprint(os.Getpid()), "-x", serverName).Output()
+	out, err := exec.Command("pgrep", "-c", "-P", fmt.Sprint(os.Getpid()), "-x", helper.View).Output()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -21,10 +21,11 @@ const verifyEvery = time.Second
 // repository that is unmounted lazily, and keeps one that is not in place.
 type layer struct {
 	spec.Layer
-	root  int    // O_RDONLY descriptor of the layer directory
-	dev   uint64 // of the layer directory
-	magic bool   // the file system has the CVMFS client's magic attributes
-	xattr bool   // the file system may hold extended attributes of the layer's files
+	root  int           // O_RDONLY descriptor of the layer directory
+	stat  unix.Stat_t   // of the layer directory
+	fs    unix.Statfs_t // of its file system
+	magic bool          // the file system has the CVMFS client's magic attributes
+	xattr bool          // the file system may hold extended attributes of the layer's files
 
 	mu       sync.Mutex
 	verified time.Time
@@ -37,10 +38,8 @@ func openLayer(s spec.Layer) (*layer, error) {
 		return nil, fmt.Errorf("opening layer %q: %w", s.Path, cvmfs.FromFS(err))
 	}
 	l := &layer{Layer: s, root: fd, magic: s.CatalogHash != "", verified: time.Now()}
-	var st unix.Stat_t
-	var fs unix.Statfs_t
 	hash := ""
-	for _, err := range []error{unix.Fstat(fd, &st), unix.Fstatfs(fd, &fs), func() (err error) {
+	for _, err := range []error{unix.Fstat(fd, &l.stat), unix.Fstatfs(fd, &l.fs), func() (err error) {
 		hash, err = cvmfs.CatalogHash(fd)
 		return err
 	}()} {
@@ -53,8 +52,7 @@ func openLayer(s spec.Layer) (*layer, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", s.Path, cvmfs.ErrMismatch, hash, s.CatalogHash)
 	}
-	l.dev = st.Dev
-	l.xattr = fs.Type != unix.FUSE_SUPER_MAGIC
+	l.xattr = l.fs.Type != unix.FUSE_SUPER_MAGIC
 	return l, nil
 }
 

@@ -64,7 +64,7 @@ func (v *View) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut)
 	var st unix.Stat_t
 	var err error
 	if n.parent == nil {
-		err = unix.Fstat(v.layers[0].root, &st)
+		st = v.layers[0].stat // mounting an overlay must not wait for the repository
 	} else {
 		c := child{Child: merge.Child{Name: n.name, Layer: n.layer}}
 		if n.mode == unix.S_IFCHR {
@@ -197,13 +197,10 @@ func (v *View) readdir(in *fuse.ReadIn, add func(*node, *child, fuse.DirEntry) b
 	return fuse.OK
 }
 
-// StatFs passes the repository's figures on, with a name length: the CVMFS
-// client reports 0, and overlayfs takes that for the limit.
+// StatFs passes on the repository's figures of when the view was made, with a
+// name length: the CVMFS client reports 0, and overlayfs takes that for the limit.
 func (v *View) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	var st unix.Statfs_t
-	if err := retry(func() error { return unix.Fstatfs(v.layers[0].root, &st) }); err != nil {
-		return status(err)
-	}
+	st := &v.layers[0].fs
 	out.Blocks, out.Files, out.Bsize, out.Frsize = st.Blocks, st.Files, uint32(st.Bsize), uint32(st.Frsize)
 	out.NameLen = unix.NAME_MAX
 	return fuse.OK

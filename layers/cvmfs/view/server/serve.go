@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +33,7 @@ const (
 func Serve(fd int, in io.Reader, out io.Writer) error {
 	server, err := start(fd, in)
 	if err != nil {
-		_, _ = io.WriteString(out, spec.FormatError(err))
+		_ = json.NewEncoder(out).Encode(helper.NewError(err))
 		return err
 	}
 	if _, err := io.WriteString(out, spec.Ready); err != nil {

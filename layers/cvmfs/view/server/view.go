@@ -111,7 +111,7 @@ func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
 
 // ino keeps the inode numbers of layers on different file systems apart.
 func (v *View) ino(l int, ino uint64) uint64 {
-	if dev := v.layers[l].dev; dev != v.layers[0].dev {
+	if dev := v.layers[l].stat.Dev; dev != v.layers[0].stat.Dev {
 		return ino ^ dev<<44
 	}
 	return ino

@@ -1,0 +1,104 @@
+// Package helper finds the programs that podman starts beside itself, and
+// carries errors back from them.
+//
+// They are processes of their own because of what touches a repository: a
+// system call on a FUSE mount whose server hangs cannot be interrupted, and
+// the process that made it cannot end. A helper can be left behind.
+package helper
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// Names of the programs.
+const (
+	// View serves a view (package view/server).
+	View = "cvmfs-view"
+	// Lookup asks a repository for layers (package lookup).
+	Lookup = "cvmfs-lookup"
+)
+
+// dirs are searched after the directory of the running program and its
+// libexec: where distributions put podman's helpers.
+var dirs = []string{
+	"/usr/local/libexec/podman", "/usr/local/lib/podman", "/usr/libexec/podman", "/usr/lib/podman",
+}
+
+// Find gives the path of a program; the error is os.ErrNotExist.
+func Find(name string) (string, error) {
+	search := dirs
+	if exe, err := os.Executable(); err == nil {
+		dir := filepath.Dir(exe)
+		search = append([]string{dir, filepath.Join(dir, "../libexec/podman")}, search...)
+	}
+	for _, dir := range search {
+		path := filepath.Join(dir, name)
+		if unix.Access(path, unix.X_OK) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("finding %s in %s: %w", name, strings.Join(search, ":"), os.ErrNotExist)
+}
+
+// Error is an error as a helper reports it: the text, and the sentinel error of
+// package cvmfs or errno that callers tell apart.
+type Error struct {
+	Class string `json:"class,omitempty"`
+	Text  string `json:"error"`
+}
+
+// classes are the errors that keep their identity.
+var classes = []struct {
+	name string
+	err  error
+}{
+	{"denied", unix.EACCES},
+	{"unknown", cvmfs.ErrLayerUnknown},
+	{"unavailable", cvmfs.ErrUnavailable},
+	{"mismatch", cvmfs.ErrMismatch},
+	{"invalid", cvmfs.ErrInvalidLayer},
+}
+
+// NewError makes err fit to cross; nil stays nil.
+func NewError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Text: err.Error()}
+	for _, c := range classes {
+		if errors.Is(err, c.err) {
+			e.Class = c.name
+		}
+	}
+	return e
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Unwrap gives the error that Class names, if any.
+func (e *Error) Unwrap() error {
+	for _, c := range classes {
+		if c.name == e.Class {
+			return c.err
+		}
+	}
+	return nil
+}
+
+// ParseError reads the JSON form of an Error.
+func ParseError(name string, doc []byte) error {
+	e := &Error{}
+	if err := json.Unmarshal(doc, e); err != nil {
+		return fmt.Errorf("%s answered %q", name, doc)
+	}
+	return e
+}
