@@ -15,6 +15,7 @@ import (
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
+	_ "github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server" // built above: a change to it must not leave a cached result
 	"golang.org/x/sys/unix"
 )
 
