@@ -39,9 +39,16 @@ type Finder struct {
 func New(repositories []string, timeout time.Duration) *Finder {
 	f := &Finder{timeout: timeout, warned: map[string]bool{}}
 	for _, path := range repositories {
-		f.repositories = append(f.repositories, &repository{path: path, look: look})
+		f.repositories = append(f.repositories, newRepository(path))
 	}
 	return f
+}
+
+// Close ends what look-ups have started. The Finder may be used again.
+func (f *Finder) Close() {
+	for _, r := range f.repositories {
+		r.close()
+	}
 }
 
 // Find gives the directory of layer d whose uncompressed tar is diffID.
@@ -96,52 +103,4 @@ func (f *Finder) warnOnce(about string, err error) {
 	}
 	f.warned[about] = true
 	f.Warn(err.Error())
-}
-
-// repository is one place to ask.
-type repository struct {
-	path string
-	look func(root string, d, diffID digest.Digest) answer
-
-	mu  sync.Mutex
-	out error // set once a question has had no answer in time
-}
-
-// answer is what one repository says to one question.
-type answer struct {
-	layer cvmfs.Layer
-	err   error
-	// directory is set if err is about that directory alone and the
-	// repository as such does answer.
-	directory string
-}
-
-// ask puts the question in a goroutine of its own: a system call on a hung
-// FUSE mount does not return. Once that has happened the repository is not
-// asked again, so that stuck goroutines, each with a thread, don't pile up.
-func (r *repository) ask(ctx context.Context, timeout time.Duration, d, diffID digest.Digest) answer {
-	if err := r.hung(); err != nil {
-		return answer{err: err}
-	}
-	done := make(chan answer, 1)
-	go func() { done <- r.look(r.path, d, diffID) }()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case a := <-done:
-		return a
-	case <-ctx.Done():
-		return answer{err: ctx.Err()}
-	case <-timer.C:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.out = fmt.Errorf("repository %q: %w: no answer in %s", r.path, cvmfs.ErrUnavailable, timeout)
-		return answer{err: r.out}
-	}
-}
-
-func (r *repository) hung() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.out
 }

@@ -307,9 +307,7 @@ func TestLookNotPermitted(t *testing.T) {
 
 func TestFindCancelled(t *testing.T) {
 	f := New([]string{repo(t)}, time.Minute)
-	release := make(chan struct{})
-	defer close(release)
-	f.repositories[0].look = func(string, digest.Digest, digest.Digest) answer { <-release; return answer{} }
+	f.repositories[0].put = func(_, _ digest.Digest) <-chan answer { return nil }
 	warned := warnings(f)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -95,6 +95,9 @@ func New(conf config.Config, override string, warn func(string)) (*Pull, error) 
 	return p, nil
 }
 
+// Close ends what the pull has started; it can go on being asked.
+func (p *Pull) Close() { p.finder.Close() }
+
 // Mode tells what this pull does with layers that a repository has.
 func (p *Pull) Mode() config.Mode { return p.mode }
 

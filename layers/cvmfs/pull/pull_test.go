@@ -59,6 +59,7 @@ func start(t *testing.T, mode string, repositories ...string) (*Pull, *[]string)
 		t.Fatal(err)
 	}
 	p.NoteDiffIDs([]digest.Digest{diffA, diffB}, nil)
+	t.Cleanup(p.Close)
 	return p, warned
 }
 

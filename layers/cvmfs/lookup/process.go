@@ -1,0 +1,108 @@
+package lookup
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// process is a child that asks one repository, any number of questions at a
+// time. A goroutine would not do: a system call on a FUSE mount whose server
+// has taken the request and does not answer ends with the server, not even
+// with SIGKILL, and a process with such a thread cannot exit. A child in that
+// state is left alone; nobody waits for it, and it holds nothing of ours.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+
+	mu      sync.Mutex
+	last    uint64
+	waiting map[uint64]chan answer
+	err     error // set when it has ended
+}
+
+// startProcess starts the child for the repository at root: this program
+// again, which serve makes a different one of.
+func startProcess(root string) (*process, error) {
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", // also right after an upgrade has replaced the file
+		Args: []string{processName, root},
+		Dir:  "/",
+		// Not for the signals of the terminal; it ends when its input does.
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, stdin: stdin, waiting: map[uint64]chan answer{}}
+	go p.receive(root, stdout)
+	return p, nil
+}
+
+// put asks about one layer; the answer comes on the channel.
+func (p *process) put(d, diffID digest.Digest) <-chan answer {
+	ch := make(chan answer, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		ch <- answer{err: p.err}
+		return ch
+	}
+	p.last++
+	p.waiting[p.last] = ch
+	// An error means that the child has ended, which receive finds out too.
+	_ = json.NewEncoder(p.stdin).Encode(question{Number: p.last, Digest: d, DiffID: diffID})
+	return ch
+}
+
+func (p *process) receive(root string, stdout io.Reader) {
+	decoder := json.NewDecoder(stdout)
+	for {
+		var r reply
+		if err := decoder.Decode(&r); err != nil {
+			break
+		}
+		p.mu.Lock()
+		ch := p.waiting[r.Number]
+		delete(p.waiting, r.Number)
+		p.mu.Unlock()
+		if ch != nil {
+			ch <- r.answer()
+		}
+	}
+	p.mu.Lock()
+	p.err = fmt.Errorf("repository %q: %w: the process that asks it has ended", root, cvmfs.ErrUnavailable)
+	for _, ch := range p.waiting {
+		ch <- answer{err: p.err}
+	}
+	p.waiting = nil
+	p.mu.Unlock()
+	_ = p.cmd.Wait() // may take as long as the repository hangs
+}
+
+func (p *process) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err != nil
+}
+
+// end ends the child, as far as the repository lets it.
+func (p *process) end() {
+	_ = p.stdin.Close()
+	_ = p.cmd.Process.Kill()
+}

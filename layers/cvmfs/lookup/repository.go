@@ -1,0 +1,89 @@
+package lookup
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// repository is one place to ask.
+type repository struct {
+	path string
+	put  func(d, diffID digest.Digest) <-chan answer // puts a question; the channel is buffered
+
+	mu     sync.Mutex
+	asking *process // nil until the first question
+	out    error    // set once a question has had no answer in time
+}
+
+// answer is what one repository says to one question.
+type answer struct {
+	layer cvmfs.Layer
+	err   error
+	// directory is set if err is about that directory alone and the
+	// repository as such does answer.
+	directory string
+}
+
+func newRepository(path string) *repository {
+	r := &repository{path: path}
+	r.put = r.putToProcess
+	return r
+}
+
+// ask gives the repository's answer, or says that it has none in time. Once
+// that has happened the repository is not asked again.
+func (r *repository) ask(ctx context.Context, timeout time.Duration, d, diffID digest.Digest) answer {
+	if err := r.hung(); err != nil {
+		return answer{err: err}
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case a := <-r.put(d, diffID):
+		return a
+	case <-ctx.Done():
+		return answer{err: ctx.Err()}
+	case <-timer.C:
+		r.mu.Lock()
+		r.out = fmt.Errorf("repository %q: %w: no answer in %s", r.path, cvmfs.ErrUnavailable, timeout)
+		r.mu.Unlock()
+		r.close()
+		return answer{err: r.hung()}
+	}
+}
+
+func (r *repository) hung() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out
+}
+
+func (r *repository) putToProcess(d, diffID digest.Digest) <-chan answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asking == nil || r.asking.ended() {
+		p, err := startProcess(r.path)
+		if err != nil {
+			failed := make(chan answer, 1)
+			failed <- answer{err: fmt.Errorf("repository %q: %w: starting to ask it: %w", r.path, cvmfs.ErrUnavailable, err)}
+			return failed
+		}
+		r.asking = p
+	}
+	return r.asking.put(d, diffID)
+}
+
+func (r *repository) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asking != nil {
+		r.asking.end()
+		r.asking = nil
+	}
+}
