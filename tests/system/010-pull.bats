@@ -138,6 +138,18 @@ all_remote() {
   equal "$output" second
 }
 
+@test "an ordinary pull of another image that shares remote layers" {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/tags:1"
+  run_podman pull --quiet "$REGISTRY/small/tags:2"
+  layers_are user 0 3
+  repository_unmount
+  run_podman run --rm "$REGISTRY/small/tags:2" cat /data/again
+  equal "$output" second
+  run_podman run --rm "$REGISTRY/small/tags:1" cat /data/kept
+  equal "$output" kept
+}
+
 @test "repositories are searched in order" {
   site_lacking small/deletions:1 0
   local first=$REPOSITORY

@@ -30,9 +30,12 @@ stock_podman() { PODMAN=$BIN/stock/podman run_podman "$@"; }
 @test "ordinary images go on working under stock beside remote layers" {
   site
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
-  stock_podman pull --quiet "$REGISTRY/small/kinds:1"
-  stock_podman run --rm "$REGISTRY/small/kinds:1" cat /kinds/plain
-  equal "$output" plain
+  stock_podman pull --quiet "$REGISTRY/small/other:1"
+  stock_podman run --rm "$REGISTRY/small/other:1" cat /top
+  equal "$output" "another top"
+  run_podman run --rm "$REGISTRY/small/other:1" cat /top
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
 }
 
 @test "stock fails plainly on remote layers and destroys nothing" {
@@ -42,8 +45,10 @@ stock_podman() { PODMAN=$BIN/stock/podman run_podman "$@"; }
   stock_podman 125 run --rm "$REGISTRY/small/deletions:1" cat /data/again
   contains "$stderr" Error
   stock_podman images --quiet
-  stock_podman pull --quiet "$REGISTRY/small/flips:1"
-  stock_podman rmi "$REGISTRY/small/flips:1"
+  # An image that shares a layer with a remote one has a remote layer.
+  stock_podman 125 pull --quiet "$REGISTRY/small/flips:1"
+  stock_podman pull --quiet "$REGISTRY/small/other:1"
+  stock_podman rmi "$REGISTRY/small/other:1"
   ALLOWED=()
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
   equal "$output" second

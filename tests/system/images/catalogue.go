@@ -26,6 +26,7 @@ func catalogue(shell []byte) []crafted {
 		{name: "small/kinds:1", layers: [][]item{base, kindsLayer()}},
 		{name: "small/flips:1", layers: append([][]item{base}, flipLayers()...)},
 		{name: "small/user:1", layers: [][]item{base, treeLayer()}, user: "1000"},
+		{name: "small/other:1", layers: [][]item{append([]item{file("other", 0o644, "another base\n")}, base...), otherLayer()}},
 		{name: "small/deep:1", layers: deepLayers(base, 40)},
 		{name: "small/tags:1", layers: [][]item{base, treeLayer()}},
 		{name: "small/tags:2", layers: [][]item{base, treeLayer(), deleteLayer()}},
@@ -113,6 +114,9 @@ func kindsLayer() []item {
 		file("kinds/wh.not", 0o644, "no marker\n"), file("kinds/x.wh.", 0o644, "no marker\n"),
 	}
 }
+
+// otherLayer is in no other image, and neither is what it stands on.
+func otherLayer() []item { return []item{file("top", 0o644, "another top\n")} }
 
 // flipLayers turn names into other kinds, and back.
 func flipLayers() [][]item {
