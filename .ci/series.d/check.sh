@@ -88,9 +88,9 @@ check_header() {
 		case /$file/ in
 		//* | */../*) problem "$label: Tests: $file is not a path in the repository" && continue ;;
 		esac
-		# A test is ours, or a Go test that this very patch touches.
+		# A test is ours, or a Go test that the series touches.
 		if [ -f "$root/$file" ]; then continue; fi
-		if [[ $file == *_test.go ]] && grep -qxF "+++ b/$file" "$patch"; then continue; fi
+		if [[ $file == *_test.go ]] && cat "${patch%/*}"/*.patch | grep -xF "+++ b/$file" >/dev/null; then continue; fi
 		problem "$label: Tests: $file does not exist"
 	done < <(trailer "$patch" Tests | tr -s ', \t' '\n' | sed '/^$/d')
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -98,10 +99,15 @@ func ready(answer *os.File, s spec.Spec) error {
 	return helper.ParseError(helper.View, append(line, rest...))
 }
 
-// detach takes the view out of sight. An overlay that stacks it keeps it alive.
+// detach takes the view out of sight, and its mount point away. An overlay that
+// stacks it keeps it alive.
 func detach(dir string) error {
 	if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
 		return fmt.Errorf("unmounting the view on %q: %w", dir, err)
 	}
+	if err := os.Remove(dir); err != nil {
+		return fmt.Errorf("removing a view's mount point: %w", err)
+	}
+	_ = os.Remove(filepath.Dir(dir)) // unless others are in it
 	return nil
 }

@@ -42,9 +42,9 @@ type Run struct {
 }
 
 // Stack makes the lowers for r, topmost first. A served view is mounted on
-// dir, an empty directory of the caller's. release is to be called once the
-// overlay is mounted, or is not going to be; it leaves dir empty. On an error
-// nothing is left mounted.
+// dir, which Mountpoint made. release is to be called once the overlay is
+// mounted, or is not going to be; it removes dir. On an error nothing is left
+// mounted.
 //
 // Errors are cvmfs.ErrLayerUnknown (gone), cvmfs.ErrUnavailable,
 // cvmfs.ErrMismatch (other content than recorded), cvmfs.ErrInvalidLayer (not

@@ -78,7 +78,7 @@ func tree(t *testing.T, entries ...string) cvmfs.Layer {
 
 func stack(t *testing.T, r Run) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := mountpoint(t)
 	lowers, release, err := Served.Stack(r, dir)
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +90,15 @@ func stack(t *testing.T, r Run) string {
 	})
 	if !slices.Equal(lowers, []string{dir}) {
 		t.Fatalf("lowers = %q, want only %q", lowers, dir)
+	}
+	return dir
+}
+
+func mountpoint(t *testing.T) string {
+	t.Helper()
+	dir, err := Mountpoint(filepath.Join(t.TempDir(), "views"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
@@ -275,13 +284,13 @@ func TestServedErrors(t *testing.T) {
 		{"another catalogue", cvmfs.Layer{Path: good.Path, Identity: cvmfs.Identity{CatalogHash: "abc"}}, cvmfs.ErrMismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := mountpoint(t)
 			_, _, err := Served.Stack(Run{Layers: []cvmfs.Layer{good, c.layer}}, dir)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.layer.Path) {
 				t.Errorf("error %v, want %v naming the layer", err, c.want)
 			}
-			if err := os.Remove(dir); err != nil {
-				t.Errorf("something stayed mounted: %v", err)
+			if _, err := os.Lstat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("something is left of the mount point: %v", err)
 			}
 		})
 	}
@@ -289,7 +298,7 @@ func TestServedErrors(t *testing.T) {
 
 // The view lives as long as somebody uses it, and its server not much longer.
 func TestServedEnds(t *testing.T) {
-	dir := t.TempDir()
+	dir := mountpoint(t)
 	_, release, err := Served.Stack(Run{Layers: []cvmfs.Layer{tree(t, "a=1", "b=2")}}, dir)
 	if err != nil {
 		t.Fatal(err)
@@ -370,4 +379,36 @@ func TestServedConcurrently(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// What a killed process left is swept away, and what a living one uses is not.
+func TestMountpointSweeps(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "views")
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(base, fmt.Sprintf("%d.left", dead.Process.Pid))
+	used := filepath.Join(base, fmt.Sprintf("%d.used", os.Getppid()))
+	for _, dir := range []string{left, used} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	}
+	dir, err := Mountpoint(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a dead process left is still there: %v", err)
+	}
+	for _, dir := range []string{dir, used} {
+		if _, err := os.Lstat(dir); err != nil {
+			t.Error(err)
+		}
+	}
 }
