@@ -111,7 +111,12 @@ changes() {
   lacks "$output" /data/revived/new
   run_podman rm one # a container's own layer is local, too
   layers_are user 4 1
-  # What was committed is an image like any other elsewhere.
+  # The base's original bytes are not in the store, which says how to have them. With them, what was committed is an
+  # image like any other elsewhere.
+  run_podman 125 push --quiet committed "$REGISTRY/pushed:1"
+  contains "$stderr" --cvmfs=off
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/small/deletions:1"
+  layers_are user 0 5
   run_podman push --quiet committed "$REGISTRY/pushed:1"
   run_podman rmi --all --force
   run_podman run --rm "$REGISTRY/pushed:1" sh -c 'cat /data/again; ls /data'

@@ -84,6 +84,20 @@ cannot_start() {
   equal "$output" second
 }
 
+# The container does not start, and podman is not stuck: it ends, and other commands work meanwhile.
+@test "run: the repository hangs" {
+  pulled
+  repository_ctl hang
+  run_podman 126 run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  contains "$stderr" "unavailable"
+  run_podman ps --all --quiet
+  equal "$output" ""
+  run_podman images --quiet
+  repository_ctl unhang
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+}
+
 @test "run: the repository answers with EIO" {
   pulled
   repository_ctl fault EIO
