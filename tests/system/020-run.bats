@@ -129,6 +129,7 @@ changes() {
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/base:1"
   run_podman run --rm --userns=keep-id "$REGISTRY/small/base:1" sh -euc 'id -u; echo x >/tmp/x; stat -c %u /tmp/x /bin/busybox'
   equal "$output" "$TEST_UID"$'\n'"$TEST_UID"$'\n0'
+  equal "$(find "$T/user/store/overlay" -name busybox)" "" "what was copied up to map its owner"
 }
 
 @test "as root" {
