@@ -170,8 +170,11 @@ all_remote() {
 }
 
 @test "version and info tell of the patches" {
+  run_podman version --format '{{.Client.Patches}}'
+  [[ $output =~ storage\ [0-9]+.*image\ [0-9]+.*common\ [0-9]+.*podman\ [0-9]+ ]]
+  local patches=$output
   run_podman version
-  contains "$output" cvmfs
-  run_podman info
-  contains "$output" cvmfs
+  contains "$output" "$patches"
+  run_podman info --format '{{.Version.Patches}}'
+  equal "$output" "$patches"
 }
