@@ -144,3 +144,14 @@ changes() {
   lacks "$output" gone
   lacks "$output" .wh.
 }
+
+@test "as root, with mapped ids" {
+  needs_root
+  site_lacking small/deletions:1 1
+  root_run_podman pull --quiet --cvmfs=auto "$REGISTRY/small/deletions:1"
+  layers_are root 3 1
+  root_run_podman run --rm --uidmap 0:200000:65536 --gidmap 0:200000:65536 "$REGISTRY/small/deletions:1" sh -euc '
+    echo x >>/data/again; stat -c %u:%g /bin/busybox /data/again /data/kept; cat /data/again'
+  equal "$output" $'0:0\n0:0\n0:0\nsecond\nx'
+  equal "$(find "$T/root/store/overlay" -name busybox)" "" "what was copied up to map its owner"
+}
