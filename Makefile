@@ -61,7 +61,7 @@ test: ## All that CI runs: deps, unit, patch-check, lint, system
 .PHONY: build
 build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/podman too]
 	@mkdir -p bin
-	@series=$$(.ci/series describe); set -x; \
+	@series="podman-cvmfs: $$(.ci/series describe)"; set -x; \
 	cd _build/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/podman' \
 		-ldflags "$(LDFLAGS_PODMAN) -X '$(SERIES_VARIABLE)=$$series'" ./cmd/podman; \
 	cd ../storage; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/containers-storage' \
