@@ -31,9 +31,9 @@ test_end() {
   repositories_clear
   scene_end || { echo "cleaning up failed"; status=1; }
   podman_mounts_gone || status=1
+  repositories_unmount # in podman's namespace, if that is where they are
   rootless_podman system migrate || status=1
   store_empty user || status=1
-  repositories_unmount
   registry_stop
   no_processes "$T" || status=1
   no_mounts "$T" || status=1

@@ -1,7 +1,8 @@
 # What a test may not leave behind, and how a run ends what is left anyhow.
 
 # test_processes [DIR]: pids that the run started: those of its account and of its subordinate ids, or, where the account
-# is the user's own, those that carry the run's (or one test's) mark in their environment.
+# is the user's own, those that carry the run's (or one test's) mark in their environment, and servers of views, which
+# carry no environment, that were not there before the run.
 test_processes() {
   local mark=CVMFS_TEST_DIR=${1:-$RUN} proc uid
   for proc in /proc/[0-9]*; do
@@ -12,6 +13,11 @@ test_processes() {
         echo "${proc#/proc/}"
         continue
       fi
+    fi
+    if ! is_root && [ "$(cat "$proc/comm" 2>/dev/null)" = cvmfs-view ] && [ "$(stat -c %u "$proc" 2>/dev/null)" = "$TEST_UID" ] &&
+      ! grep -qx "${proc#/proc/}" <<<"$VIEWS_BEFORE"; then
+      echo "${proc#/proc/}"
+      continue
     fi
     if [ -r "$proc/environ" ] && grep -qz "^$mark" "$proc/environ" 2>/dev/null; then echo "${proc#/proc/}"; fi
   done

@@ -34,7 +34,8 @@ repository_unmount() {
     rootless_podman unshare umount -l "$T/cvmfs/$name" 2>/dev/null || true
   fi
   for tries in {1..30}; do
-    kill -0 "$pid" 2>/dev/null || break
+    # one that died left its file, and its number may be another's by now
+    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == cvmfs-standin* ]] || break
     [ "$tries" != 20 ] || kill "$pid" 2>/dev/null || true
     sleep 0.1
   done
