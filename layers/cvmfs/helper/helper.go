@@ -1,9 +1,9 @@
-// Package helper finds the programs that podman starts beside itself, and
-// carries errors back from them.
+// Package helper names the processes that podman starts beside itself, finds
+// their programs, and carries errors back from them.
 //
-// They are processes of their own because of what touches a repository: a
-// system call on a FUSE mount whose server hangs cannot be interrupted, and
-// the process that made it cannot end. A helper can be left behind.
+// What touches a repository is done in a process of its own: a system call on a
+// FUSE mount whose server hangs cannot be interrupted, and the process that
+// made it cannot end. A helper can be left behind.
 package helper
 
 import (
@@ -19,11 +19,12 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 )
 
-// Names of the programs.
+// Names of the processes.
 const (
-	// View serves a view (package view/server).
+	// View serves a view (package view/server); a program of its own.
 	View = "cvmfs-view"
-	// Lookup asks a repository for layers (package lookup).
+	// Lookup asks a repository for layers (package lookup); the calling
+	// program once more, under this name.
 	Lookup = "cvmfs-lookup"
 )
 
