@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 )
 
 // mountHint explains the commonest cause of an empty or missing repository.
@@ -53,7 +54,7 @@ func openRepository(root string) (repo, layers int, err error) {
 		return -1, -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
 	}
 	// O_DIRECTORY triggers autofs, which a mere stat would not.
-	repo, err = retry(func() (int, error) {
+	repo, err = beneath.Retry(func() (int, error) {
 		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 	switch {
@@ -62,13 +63,13 @@ func openRepository(root string) (repo, layers int, err error) {
 	case err != nil:
 		return -1, -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
 	}
-	layers, err = openBeneath(repo, cvmfs.LayersDir, unix.O_PATH|unix.O_DIRECTORY)
+	layers, err = beneath.Open(repo, cvmfs.LayersDir, unix.O_PATH|unix.O_DIRECTORY)
 	switch {
 	case err == nil:
 		return repo, layers, nil
 	case errors.Is(err, unix.ENOENT):
 		err = fmt.Errorf("%w: no %s in it; %s", cvmfs.ErrUnavailable, cvmfs.LayersDir, mountHint)
-	case odd(err):
+	case beneath.Odd(err):
 		err = fmt.Errorf("%w: %s is not a directory: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
 	default:
 		err = fmt.Errorf("%w: opening %s: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
@@ -81,8 +82,8 @@ func openRepository(root string) (repo, layers int, err error) {
 // directories; the error is one of package cvmfs's.
 func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	hex := d.Encoded()
-	dir, err := openBeneath(layers, filepath.Join(hex[:2], hex), unix.O_PATH|unix.O_DIRECTORY)
-	if odd(err) {
+	dir, err := beneath.Open(layers, filepath.Join(hex[:2], hex), unix.O_PATH|unix.O_DIRECTORY)
+	if beneath.Odd(err) {
 		return cvmfs.Layer{}, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)
 	}
 	if err != nil {
@@ -90,8 +91,8 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	}
 	defer unix.Close(dir)
 
-	layerfs, err := openBeneath(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
-	if odd(err) || errors.Is(err, unix.ENOENT) {
+	layerfs, err := beneath.Open(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
+	if beneath.Odd(err) || errors.Is(err, unix.ENOENT) {
 		return cvmfs.Layer{}, fmt.Errorf("%w: %s: %w", cvmfs.ErrInvalidLayer, cvmfs.LayerFS, err)
 	}
 	if err != nil {
@@ -106,7 +107,7 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	if layer.DiffSize, err = readMetadata(dir, d, diffID); err != nil {
 		return cvmfs.Layer{}, err
 	}
-	_, err = retry(func() (int, error) {
+	_, err = beneath.Retry(func() (int, error) {
 		var err error
 		layer.Identity, err = cvmfs.ReadIdentity(repo, layerfs)
 		return 0, err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 )
 
 // maxMetadata is far above the 500 bytes that DUCC writes.
@@ -25,11 +26,11 @@ const maxMetadata = 64 << 10
 func readMetadata(dir int, d, diffID digest.Digest) (int64, error) {
 	name := filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
 	// O_NONBLOCK: opening a FIFO would wait for a writer.
-	fd, err := openBeneath(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK)
+	fd, err := beneath.Open(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK)
 	switch {
 	case errors.Is(err, unix.ENOENT): // older layers have none
 		return -1, nil
-	case odd(err), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+	case beneath.Odd(err), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
 		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, name, err)
 	case err != nil:
 		return 0, fmt.Errorf("opening %s: %w", name, cvmfs.FromFS(err))

@@ -39,7 +39,7 @@ func TestRootless(t *testing.T) {
 		"local": {"data/local=3", "opq/local=4", "gone=2", "low=5"},
 	} {
 		l := tree(t, entries...)
-		if err := os.Rename(l.Path, filepath.Join(dir, name)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(layerPath(dir, name)), 0o755), os.Rename(l.Path, layerPath(dir, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,14 +47,14 @@ func TestRootless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := filepath.Join(dir, "base")
+	base := layerPath(dir, "base")
 	const uid = 300000 // maps 0 to 65535; 9, the layers' owner, is not among them
 	for _, err := range []error{
 		os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "work"), 0o755), os.Chown(filepath.Join(dir, "work"), uid, uid),
 		os.Chmod(filepath.Join(base, "tmp"), os.ModeSticky|0o777), os.Chmod(filepath.Join(base, "secret"), 0o600),
 		os.Chmod(filepath.Join(base, "closed"), 0o700), os.Chmod(filepath.Join(base, "nosearch"), 0o744),
 		os.Chmod(filepath.Join(base, "nolist"), 0o711),
-		exec.Command("chown", "-hR", fmt.Sprintf("%d:%d", uid, uid), filepath.Join(dir, "local")).Run(),
+		exec.Command("chown", "-hR", fmt.Sprintf("%d:%d", uid, uid), layerPath(dir, "local")).Run(),
 		exec.Command("cp", exe, filepath.Join(filepath.Dir(exe), helper.View), dir).Run(),
 	} {
 		if err != nil {
@@ -100,7 +100,7 @@ func overlay(t *testing.T, lowers ...string) string {
 }
 
 func rootless(t *testing.T, dir string) {
-	run := []cvmfs.Layer{{Path: filepath.Join(dir, "top")}, {Path: filepath.Join(dir, "base")}}
+	run := []cvmfs.Layer{{Path: layerPath(dir, "top")}, {Path: layerPath(dir, "base")}}
 	var st unix.Stat_t
 	if err := unix.Lstat(run[1].Path, &st); err != nil || st.Uid != 65534 {
 		t.Fatalf("the layers' owner shows as %d, %v: this tests nothing", st.Uid, err)
@@ -115,7 +115,7 @@ func rootless(t *testing.T, dir string) {
 		checkWrites(t, root)
 	})
 	t.Run("above a local layer", func(t *testing.T) {
-		local := filepath.Join(dir, "local")
+		local := layerPath(dir, "local")
 		root := overlay(t, stack(t, Run{Layers: run, Below: []string{local}}), local)
 		want := []string{"data/b", "data/local", "low", "opq/y"}
 		if got := names(t, root, "data", "opq", "gone", "low"); !slices.Equal(got, want) {
@@ -130,7 +130,7 @@ func rootless(t *testing.T, dir string) {
 		}
 	})
 	t.Run("direct", func(t *testing.T) {
-		local := filepath.Join(dir, "local")
+		local := layerPath(dir, "local")
 		lowers, release, err := Direct.Stack(Run{Layers: []cvmfs.Layer{{Path: local}}}, "")
 		if err != nil || !slices.Equal(lowers, []string{local}) || release() != nil {
 			t.Errorf("a fit layer: %q, %v", lowers, err)

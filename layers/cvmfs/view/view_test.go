@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	_ "github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server" // built above: a change to it must not leave a cached result
@@ -43,8 +44,8 @@ func TestMain(m *testing.M) {
 // link, "!c" a 0:0 device. Everything belongs to 9:9 as with a CVMFS client.
 func tree(t *testing.T, entries ...string) cvmfs.Layer {
 	t.Helper()
-	root := t.TempDir()
-	if err := os.Chmod(root, 0o755); err != nil {
+	root := layerPath(t.TempDir(), "layer")
+	if err := os.MkdirAll(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
@@ -74,6 +75,15 @@ func tree(t *testing.T, entries ...string) cvmfs.Layer {
 		return errors.Join(err, os.Lchown(path, 9, 9))
 	})
 	return cvmfs.Layer{Path: root}
+}
+
+// layerPath is where a repository has the layer that a test calls name.
+func layerPath(repository, name string) string {
+	dir, err := cvmfs.LayerDir(digest.FromString(name))
+	if err != nil {
+		panic(err)
+	}
+	return filepath.Join(repository, dir, cvmfs.LayerFS)
 }
 
 func stack(t *testing.T, r Run) string {
@@ -273,14 +283,15 @@ func TestServedLayerGone(t *testing.T) {
 
 func TestServedErrors(t *testing.T) {
 	good := tree(t, "a=1")
-	file := filepath.Join(good.Path, "a")
 	for _, c := range []struct {
 		name  string
 		layer cvmfs.Layer
 		want  error
 	}{
-		{"missing", cvmfs.Layer{Path: good.Path + "/none"}, cvmfs.ErrLayerUnknown},
-		{"a file", cvmfs.Layer{Path: file}, cvmfs.ErrLayerUnknown},
+		{"missing", cvmfs.Layer{Path: layerPath(t.TempDir(), "none")}, cvmfs.ErrLayerUnknown},
+		{"not a layer's path", cvmfs.Layer{Path: good.Path + "/d"}, cvmfs.ErrInvalidLayer},
+		{"a file", cvmfs.Layer{Path: inPlace(t, func(path string) error { return os.WriteFile(path, nil, 0o644) })}, cvmfs.ErrInvalidLayer},
+		{"a link out of the repository", cvmfs.Layer{Path: inPlace(t, func(path string) error { return os.Symlink("/etc", path) })}, cvmfs.ErrInvalidLayer},
 		{"another catalogue", cvmfs.Layer{Path: good.Path, Identity: cvmfs.Identity{CatalogHash: "abc"}}, cvmfs.ErrMismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -294,6 +305,16 @@ func TestServedErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inPlace puts something else where a layer directory should be.
+func inPlace(t *testing.T, put func(path string) error) string {
+	t.Helper()
+	path := layerPath(t.TempDir(), "other")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), put(path)); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // The view lives as long as somebody uses it, and its server not much longer.

@@ -2,9 +2,12 @@ package server
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 )
 
 // deletes gives a test for names that a directory deletes: whether there is
@@ -28,33 +31,24 @@ func (v *View) deletes(n *node) func(name string) bool {
 // exists looks for a name in a directory, given by its path below root. What
 // cannot be looked at may be there.
 func exists(root int, dir, name string) bool {
-	fd, err := unix.Openat2(root, dir, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
-	})
-	if errors.Is(err, unix.ENOSYS) { // before Linux 5.6; a link is only looked through
-		fd, err = unix.Openat(root, dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	}
+	fd, err := beneath.Open(root, dir, unix.O_PATH|unix.O_DIRECTORY)
 	if err == nil {
 		defer unix.Close(fd)
 		var st unix.Stat_t
 		err = unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	}
-	switch err {
-	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
-		return false
-	}
-	return true
+	return !errors.Is(err, unix.ENOENT) && !beneath.Odd(err)
 }
 
 // path is the node's path below the view's root.
 func (n *node) path() string {
-	names := []string{"."}
+	if n.parent == nil {
+		return "."
+	}
+	names := []string{}
 	for ; n.parent != nil; n = n.parent {
 		names = append(names, n.name)
 	}
-	for i, j := 1, len(names)-1; i < j; i, j = i+1, j-1 {
-		names[i], names[j] = names[j], names[i]
-	}
+	slices.Reverse(names)
 	return strings.Join(names, "/")
 }

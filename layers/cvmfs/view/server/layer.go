@@ -3,17 +3,19 @@ package server
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
 
-// verifyEvery is the least time between two questions whether a layer is
-// still there. A removed layer must not go on as an empty one for long, and a
+// verifyEvery is the least time between two questions whether a layer is still
+// there, unless a directory comes out empty. A removed layer must not go on as an empty one for long, and a
 // walk over many directories must not ask for each.
 const verifyEvery = time.Second
 
@@ -33,9 +35,9 @@ type layer struct {
 
 // openLayer opens a layer directory and compares its content with the record.
 func openLayer(s spec.Layer) (*layer, error) {
-	fd, err := unix.Open(s.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := openRoot(s.Path)
 	if err != nil {
-		return nil, fmt.Errorf("opening layer %q: %w", s.Path, cvmfs.FromFS(err))
+		return nil, fmt.Errorf("opening layer %q: %w", s.Path, err)
 	}
 	l := &layer{Layer: s, root: fd, magic: s.CatalogHash != "", verified: time.Now()}
 	hash := ""
@@ -56,18 +58,42 @@ func openLayer(s spec.Layer) (*layer, error) {
 	return l, nil
 }
 
+// openRoot opens a layer directory beneath its repository, as the look-up did:
+// what was a directory then may be a link out of the repository now.
+func openRoot(path string) (int, error) {
+	repository, d, err := cvmfs.SplitLayerPath(path)
+	if err != nil {
+		return -1, err
+	}
+	dir, err := cvmfs.LayerDir(d)
+	if err != nil {
+		return -1, err
+	}
+	repo, err := unix.Open(repository, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, cvmfs.FromFS(err)
+	}
+	defer unix.Close(repo)
+	fd, err := beneath.Open(repo, filepath.Join(dir, cvmfs.LayerFS), unix.O_RDONLY|unix.O_DIRECTORY)
+	if beneath.Odd(err) {
+		return -1, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)
+	}
+	return fd, cvmfs.FromFS(err)
+}
+
 // verify asks whether the layer is still in its place, with the content that
 // was recorded. After its removal a CVMFS client lists an open directory of the
-// layer as empty, without an error, so a listing counts only with a yes after it.
-func (l *layer) verify() error {
+// layer as empty, without an error, so a listing counts only with a yes after
+// it: an empty one with one of its own, others with one not long ago.
+func (l *layer) verify(empty bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.verified) < verifyEvery {
+	if !empty && time.Since(l.verified) < verifyEvery {
 		return nil
 	}
-	fd, err := unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := openRoot(l.Path)
 	if err != nil {
-		return fmt.Errorf("layer %q is gone: %w", l.Path, cvmfs.FromFS(err))
+		return fmt.Errorf("layer %q is gone: %w", l.Path, err)
 	}
 	defer unix.Close(fd)
 	if l.CatalogHash != "" {

@@ -97,7 +97,7 @@ func (v *View) readDir(n *node, l int) ([]merge.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return entries, v.layers[l].verify()
+	return entries, v.layers[l].verify(len(entries) == 0)
 }
 
 func getdents(fd int) ([]merge.Entry, error) {

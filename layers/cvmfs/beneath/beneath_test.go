@@ -1,4 +1,4 @@
-package lookup
+package beneath
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 )
 
 // Both ways to open must refuse and accept the same.
-func TestOpenBeneath(t *testing.T) {
+func TestOpen(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "dir/sub/file"), "")
 	write(t, filepath.Join(root, "outside"), "")
@@ -42,14 +42,14 @@ func TestOpenBeneath(t *testing.T) {
 		{"../" + filepath.Base(root), unix.O_PATH | unix.O_DIRECTORY, errOdd},
 		{root, unix.O_PATH | unix.O_DIRECTORY, errOdd},
 	} {
-		for name, open := range map[string]func(int, string, int) (int, error){"openat2": openBeneath, "walk": walkBeneath} {
+		for name, open := range map[string]func(int, string, int) (int, error){"openat2": Open, "walk": walk} {
 			t.Run(name+" "+tc.path, func(t *testing.T) {
 				fd, err := open(dir, tc.path, tc.flags)
 				if err == nil {
 					defer unix.Close(fd)
 				}
 				switch {
-				case tc.want == errOdd && !odd(err), tc.want != errOdd && !errors.Is(err, tc.want):
+				case tc.want == errOdd && !Odd(err), tc.want != errOdd && !errors.Is(err, tc.want):
 					t.Errorf("got %v, want %v", err, tc.want)
 				}
 			})
@@ -69,4 +69,18 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(list)
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func symlink(t *testing.T, target, name string) {
+	t.Helper()
+	if err := os.Symlink(target, name); err != nil {
+		t.Fatal(err)
+	}
 }
