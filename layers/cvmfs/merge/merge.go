@@ -7,6 +7,10 @@
 // opaque marker deletes what lower layers hold and never what its own layer
 // holds; a directory merges with directories of the same name below it until
 // something else of that name, a whiteout or an opaque marker ends the stack.
+// A layer that has both a whiteout and an entry of one name means what it
+// means to an ordinary pull (containers/storage, pkg/archive): the entry takes
+// the whiteout's place, so that a directory merges; but a directory that is
+// there for the markers in it only (Hollow) was deleted with all it held.
 package merge
 
 import (
@@ -26,6 +30,9 @@ const (
 	Dir
 	// Deleted is a 0:0 character device, overlayfs's own form of a whiteout.
 	Deleted
+	// Hollow is a directory that holds markers and nothing else, as some tools
+	// write for "rm -r foo": .wh.foo and foo/.wh.bar.
+	Hollow
 )
 
 // Entry is one name of one layer's directory.
@@ -46,6 +53,30 @@ type Stat struct {
 type Listing struct {
 	Layer   int // caller's number of the layer
 	Entries []Entry
+	// Overlay says that no name is a marker: the layer is in overlayfs's form.
+	Overlay bool
+	// Opaque is overlayfs's own form of an opaque marker.
+	Opaque bool
+}
+
+// Deletes gives the names that a layer's directory deletes in lower ones and
+// holds a directory of itself: which of these are Hollow makes a difference.
+func Deletes(entries []Entry) (both []int) {
+	var deleted map[string]bool
+	for _, e := range entries {
+		if kind, target, _ := whiteout.Parse(e.Name); kind == whiteout.Whiteout {
+			if deleted == nil {
+				deleted = map[string]bool{}
+			}
+			deleted[target] = true
+		}
+	}
+	for i, e := range entries {
+		if e.Type == Dir && deleted[e.Name] {
+			both = append(both, i)
+		}
+	}
+	return both
 }
 
 // Child is one name of the merged directory.
@@ -92,32 +123,55 @@ type merger struct {
 
 // layer adds the next lower layer and says whether it hides all below it.
 func (m *merger) layer(l Listing) (opaque bool) {
-	var deleted []string
+	var deleted, hollow []string
+	opaque = l.Opaque
 	for _, e := range l.Entries {
 		if e.Type == Deleted {
 			deleted = append(deleted, e.Name)
 			continue
 		}
-		// A name that deletes nothing valid is a marker all the same: it is not shown.
-		switch kind, target, _ := whiteout.Parse(e.Name); kind {
-		case whiteout.Opaque:
+		kind, target := whiteout.Entry, ""
+		if !l.Overlay {
+			// A name that deletes nothing valid is a marker all the same: it is not shown.
+			kind, target, _ = whiteout.Parse(e.Name)
+		}
+		switch {
+		case kind == whiteout.Opaque:
 			opaque = true
-		case whiteout.Whiteout:
+		case kind == whiteout.Whiteout:
 			deleted = append(deleted, target)
-		case whiteout.Entry:
-			if e.Name != cvmfs.CatalogMarker || e.Type == Dir {
-				m.add(l.Layer, e)
-			}
+		case e.Type == Hollow:
+			hollow = append(hollow, e.Name)
+		case kind == whiteout.Entry && (l.Overlay || e.Name != cvmfs.CatalogMarker || e.Type == Dir):
+			m.add(l.Layer, e)
 		}
 	}
-	for _, name := range deleted {
-		if _, known := m.index[name]; !known {
-			m.index[name] = len(m.children)
-			m.children = append(m.children, Child{Name: name, Type: Deleted, Layer: l.Layer})
-		}
-		delete(m.open, name)
+	for _, name := range append(deleted, hollow...) {
+		m.remove(l.Layer, name)
 	}
 	return opaque
+}
+
+// remove deletes a name in the layers below, unless this layer holds it.
+func (m *merger) remove(layer int, name string) {
+	i, known := m.index[name]
+	if !known {
+		m.index[name] = len(m.children)
+		m.children = append(m.children, Child{Name: name, Type: Deleted, Layer: layer})
+		return
+	}
+	if !m.children[i].in(layer) {
+		delete(m.open, name)
+	}
+}
+
+// in says whether a layer gives the name or merges into it. Layers are added
+// from the top, so that the last one is the one to ask for.
+func (c *Child) in(layer int) bool {
+	if n := len(c.Lower); n > 0 {
+		return c.Lower[n-1] == layer
+	}
+	return c.Layer == layer && c.Type != Deleted
 }
 
 func (m *merger) add(layer int, e Entry) {

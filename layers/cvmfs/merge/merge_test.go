@@ -6,12 +6,19 @@ import (
 	"testing"
 )
 
-// parse reads "a b/ .wh.c !d" as one layer's listing: a slash is a directory,
-// an exclamation mark a 0:0 device.
+// parse reads "a b/ .wh.c !d e?" as one layer's listing: a slash is a directory,
+// an exclamation mark a 0:0 device, a question mark a directory of markers
+// only. "overlay:" makes it one in overlayfs's form, "opaque:" an opaque one.
 func parse(layer int, s string) Listing {
 	l := Listing{Layer: layer}
 	for _, name := range strings.Fields(s) {
 		switch {
+		case name == "overlay:":
+			l.Overlay = true
+		case name == "opaque:":
+			l.Opaque = true
+		case strings.HasSuffix(name, "?"):
+			l.Entries = append(l.Entries, Entry{Name: strings.TrimSuffix(name, "?"), Type: Hollow})
 		case strings.HasSuffix(name, "/"):
 			l.Entries = append(l.Entries, Entry{Name: strings.TrimSuffix(name, "/"), Type: Dir})
 		case strings.HasPrefix(name, "!"):
@@ -66,8 +73,11 @@ func TestDirectory(t *testing.T) {
 		{"not in its own layer, marker last", []string{"a .wh.a", "a"}, "a@0"},
 		{"nor above", []string{"a", ".wh.a", "a"}, "a@0"},
 		{"deleted, then added again", []string{"d/", ".wh.d", "d/"}, "d/0="},
-		{"deleted and added in one layer", []string{"d/ .wh.d", "d/"}, "d/0="},
-		{"a whiteout below a merged directory", []string{"d/", "d/ .wh.d", "d/"}, "d/0+1="},
+		{"a directory takes the place of its own layer's whiteout", []string{"d/ .wh.d", "d/"}, "d/0+1"},
+		{"also below a merged directory", []string{"d/", "d/ .wh.d", "d/"}, "d/0+1+2"},
+		{"a file takes it too", []string{".wh.a a", "a/", "a/"}, "a@0"},
+		{"a directory of markers only does not", []string{".wh.d d?", "d/"}, "!d"},
+		{"nor below a merged one", []string{"d/", "d? .wh.d", "d/"}, "d/0="},
 		{"a file over a directory", []string{"a", "a/", "a/"}, "a@0"},
 		{"a directory over a file", []string{"a/", "a"}, "a/0="},
 		{"a file ends the merge", []string{"a/", "a", "a/"}, "a/0="},
@@ -78,6 +88,10 @@ func TestDirectory(t *testing.T) {
 		{"invalid whiteouts are hidden", []string{".wh. .wh.. .wh...", "a"}, "a@1"},
 		{"overlayfs's own whiteout", []string{"!a", "a"}, "!a"},
 		{"overlayfs's own whiteout under a directory", []string{"a/", "!a", "a/"}, "a/0="},
+		{"overlayfs's form has no markers", []string{"overlay: .wh.a .wh..wh..opq .cvmfscatalog", "a"},
+			".cvmfscatalog@0 .wh..wh..opq@0 .wh.a@0 a@1"},
+		{"overlayfs's form of opaque", []string{"overlay: opaque: a d/", "b d/"}, "a@0 d/0 OPAQUE"},
+		{"overlayfs's form above and below", []string{"x", "overlay: !a d/", "a d/"}, "!a d/1+2 x@0"},
 		{"a whiteout of what never was", []string{".wh.never", ""}, "!never"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -89,5 +103,18 @@ func TestDirectory(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestDeletes(t *testing.T) {
+	for s, want := range map[string]string{
+		"":                               "[]",
+		"d/ e/ f":                        "[]",
+		".wh.d .wh.f d/ e/ f":            "[2]",
+		"e/ d/ .wh.d .wh.e .wh..wh..opq": "[0 1]",
+	} {
+		if got := fmt.Sprint(Deletes(parse(0, s).Entries)); got != want {
+			t.Errorf("%q: got %s, want %s", s, got, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
 )
 
@@ -43,12 +44,8 @@ func checkDirect(layer string) error {
 // overflowID is the id that an unmapped owner shows as, "" in the initial user
 // namespace, where every owner is mapped.
 func overflowID() (string, error) {
-	maps, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return "", fmt.Errorf("reading the user namespace's mapping: %w", err)
-	}
-	if f := strings.Fields(string(maps)); len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == "4294967295" {
-		return "", nil
+	if initial, err := userns.Initial(); initial || err != nil {
+		return "", err
 	}
 	id, err := os.ReadFile("/proc/sys/kernel/overflowuid")
 	if err != nil {

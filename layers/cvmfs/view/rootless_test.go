@@ -14,12 +14,16 @@ import (
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
 
 // rootlessDir, if set, says that this process is the rootless half of
 // TestRootless, and where its layers are.
 const rootlessDir = "VIEW_TEST_ROOTLESS"
+
+// fuseDevice is a FUSE device in that directory that anyone may open.
+const fuseDevice = "fuse"
 
 // TestRootless stacks views under the kernel's overlayfs in a user namespace
 // in which the layers' owner is not mapped: what a node has.
@@ -61,6 +65,10 @@ func TestRootless(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	fuse := filepath.Join(dir, fuseDevice)
+	if err := errors.Join(unix.Mknod(fuse, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 229))), os.Chmod(fuse, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(filepath.Join(dir, filepath.Base(exe)), "-test.run=^TestRootless$")
 	cmd.Dir, cmd.Env = dir, []string{rootlessDir + "=" + dir, "TMPDIR=" + dir + "/work", "PATH=" + os.Getenv("PATH")}
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 65536}}
@@ -100,13 +108,17 @@ func overlay(t *testing.T, lowers ...string) string {
 }
 
 func rootless(t *testing.T, dir string) {
-	run := []cvmfs.Layer{{Path: layerPath(dir, "top")}, {Path: layerPath(dir, "base")}}
+	// On some machines only root may open the real one.
+	if err := unix.Mount(filepath.Join(dir, fuseDevice), "/dev/fuse", "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	run := []spec.Layer{{Path: layerPath(dir, "top")}, {Path: layerPath(dir, "base")}}
 	var st unix.Stat_t
 	if err := unix.Lstat(run[1].Path, &st); err != nil || st.Uid != 65534 {
 		t.Fatalf("the layers' owner shows as %d, %v: this tests nothing", st.Uid, err)
 	}
 	t.Run("remote only", func(t *testing.T) {
-		view := stack(t, Run{Layers: run})
+		view := stack(t, spec.Spec{Layers: run})
 		root := overlay(t, view)
 		if got, want := names(t, root, "data", "opq", "gone"), []string{"data/b", "opq/y"}; !slices.Equal(got, want) {
 			t.Errorf("holds %q, want %q", got, want)
@@ -116,7 +128,7 @@ func rootless(t *testing.T, dir string) {
 	})
 	t.Run("above a local layer", func(t *testing.T) {
 		local := layerPath(dir, "local")
-		root := overlay(t, stack(t, Run{Layers: run, Below: []string{local}}), local)
+		root := overlay(t, stack(t, spec.Spec{Layers: run, Below: []string{local}}), local)
 		want := []string{"data/b", "data/local", "low", "opq/y"}
 		if got := names(t, root, "data", "opq", "gone", "low"); !slices.Equal(got, want) {
 			t.Errorf("holds %q, want %q", got, want)
@@ -124,14 +136,14 @@ func rootless(t *testing.T, dir string) {
 		checkWrites(t, root)
 	})
 	t.Run("direct refused", func(t *testing.T) {
-		_, _, err := Direct.Stack(Run{Layers: run[1:]}, "")
+		_, _, err := Direct.Stack(spec.Spec{Layers: run[1:]}, "")
 		if !errors.Is(err, cvmfs.ErrInvalidLayer) {
 			t.Errorf("a layer with an unmapped owner: %v", err)
 		}
 	})
 	t.Run("direct", func(t *testing.T) {
 		local := layerPath(dir, "local")
-		lowers, release, err := Direct.Stack(Run{Layers: []cvmfs.Layer{{Path: local}}}, "")
+		lowers, release, err := Direct.Stack(spec.Spec{Layers: []spec.Layer{{Path: local}}}, "")
 		if err != nil || !slices.Equal(lowers, []string{local}) || release() != nil {
 			t.Errorf("a fit layer: %q, %v", lowers, err)
 		}

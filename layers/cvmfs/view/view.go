@@ -18,7 +18,7 @@ package view
 import (
 	"fmt"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
@@ -30,28 +30,18 @@ const (
 	Direct Kind = "direct"
 )
 
-// Run is a run of consecutive remote layers of an image, and how to present it.
-type Run struct {
-	// Layers are stacked topmost first. Of each, Path and CatalogHash count.
-	Layers []cvmfs.Layer
-	// UID and GID own every entry, as ids of the caller's user namespace.
-	UID, GID uint32
-	// Below are the lowers that follow beneath, topmost first. They must be
-	// readable already.
-	Below []string
-}
-
-// Stack makes the lowers for r, topmost first. A served view is mounted on
-// dir, which Mountpoint made. release is to be called once the overlay is
+// Stack makes the lowers for a run of consecutive layers, topmost first. A
+// served view is mounted on dir, which Mountpoint made; what lies below must
+// be readable already. release is to be called once the overlay is
 // mounted, or is not going to be; it removes dir. On an error nothing is left
 // mounted.
 //
 // Errors are cvmfs.ErrLayerUnknown (gone), cvmfs.ErrUnavailable,
 // cvmfs.ErrMismatch (other content than recorded), cvmfs.ErrInvalidLayer (not
 // fit for a direct view), and what FUSE refuses.
-func (k Kind) Stack(r Run, dir string) (lowers []string, release func() error, err error) {
+func (k Kind) Stack(s spec.Spec, dir string) (lowers []string, release func() error, err error) {
 	if k == Direct {
-		for _, l := range r.Layers {
+		for _, l := range s.Layers {
 			if err := checkDirect(l.Path); err != nil {
 				return nil, nil, fmt.Errorf("using layer %q as it is (view = %q): %w", l.Path, Direct, err)
 			}
@@ -59,10 +49,11 @@ func (k Kind) Stack(r Run, dir string) (lowers []string, release func() error, e
 		}
 		return lowers, func() error { return nil }, nil
 	}
-	s := spec.Spec{UID: r.UID, GID: r.GID, Below: r.Below}
-	for _, l := range r.Layers {
-		s.Layers = append(s.Layers, spec.Layer{Path: l.Path, CatalogHash: l.CatalogHash})
+	initial, err := userns.Initial()
+	if err != nil {
+		return nil, nil, err
 	}
+	s.NoDevices = !initial
 	if err := serve(s, dir); err != nil {
 		return nil, nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	_ "github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server" // built above: a change to it must not leave a cached result
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 
 // tree makes a layer directory: "d/" is a directory, "f=text" a file, "l>to" a
 // link, "!c" a 0:0 device. Everything belongs to 9:9 as with a CVMFS client.
-func tree(t *testing.T, entries ...string) cvmfs.Layer {
+func tree(t *testing.T, entries ...string) spec.Layer {
 	t.Helper()
 	root := layerPath(t.TempDir(), "layer")
 	if err := os.MkdirAll(root, 0o755); err != nil {
@@ -74,7 +75,7 @@ func tree(t *testing.T, entries ...string) cvmfs.Layer {
 	_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Lchown(path, 9, 9))
 	})
-	return cvmfs.Layer{Path: root}
+	return spec.Layer{Path: root}
 }
 
 // layerPath is where a repository has the layer that a test calls name.
@@ -86,7 +87,7 @@ func layerPath(repository, name string) string {
 	return filepath.Join(repository, dir, cvmfs.LayerFS)
 }
 
-func stack(t *testing.T, r Run) string {
+func stack(t *testing.T, r spec.Spec) string {
 	t.Helper()
 	dir := mountpoint(t)
 	lowers, release, err := Served.Stack(r, dir)
@@ -182,7 +183,7 @@ func TestServedTree(t *testing.T) {
 			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/=y", "f/new=1", "l>a", "r/", "r/back=7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := Run{}
+			r := spec.Spec{}
 			if c.below != nil {
 				r.Below = []string{tree(t, c.below...).Path}
 			}
@@ -217,7 +218,7 @@ func TestServedProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dir := stack(t, Run{Layers: []cvmfs.Layer{l}, UID: 7, GID: 8})
+	dir := stack(t, spec.Spec{Layers: []spec.Layer{l}, UID: 7, GID: 8})
 	var f, hard, fifo, d unix.Stat_t
 	for name, st := range map[string]*unix.Stat_t{"f": &f, "hard": &hard, "fifo": &fifo, "d": &d} {
 		if err := unix.Lstat(filepath.Join(dir, name), st); err != nil {
@@ -261,7 +262,7 @@ func TestServedProperties(t *testing.T) {
 // an empty directory.
 func TestServedLayerGone(t *testing.T) {
 	gone, stays := tree(t, "d/x=1", "e/", "known=2"), tree(t, "d/y=3")
-	dir := stack(t, Run{Layers: []cvmfs.Layer{gone, stays}})
+	dir := stack(t, spec.Spec{Layers: []spec.Layer{gone, stays}})
 	if _, err := os.ReadFile(filepath.Join(dir, "known")); err != nil {
 		t.Fatal(err)
 	}
@@ -285,18 +286,18 @@ func TestServedErrors(t *testing.T) {
 	good := tree(t, "a=1")
 	for _, c := range []struct {
 		name  string
-		layer cvmfs.Layer
+		layer spec.Layer
 		want  error
 	}{
-		{"missing", cvmfs.Layer{Path: layerPath(t.TempDir(), "none")}, cvmfs.ErrLayerUnknown},
-		{"not a layer's path", cvmfs.Layer{Path: good.Path + "/d"}, cvmfs.ErrInvalidLayer},
-		{"a file", cvmfs.Layer{Path: inPlace(t, func(path string) error { return os.WriteFile(path, nil, 0o644) })}, cvmfs.ErrInvalidLayer},
-		{"a link out of the repository", cvmfs.Layer{Path: inPlace(t, func(path string) error { return os.Symlink("/etc", path) })}, cvmfs.ErrInvalidLayer},
-		{"another catalogue", cvmfs.Layer{Path: good.Path, Identity: cvmfs.Identity{CatalogHash: "abc"}}, cvmfs.ErrMismatch},
+		{"missing", spec.Layer{Path: layerPath(t.TempDir(), "none")}, cvmfs.ErrLayerUnknown},
+		{"not a layer's path", spec.Layer{Path: good.Path + "/d"}, cvmfs.ErrInvalidLayer},
+		{"a file", spec.Layer{Path: inPlace(t, func(path string) error { return os.WriteFile(path, nil, 0o644) })}, cvmfs.ErrInvalidLayer},
+		{"a link out of the repository", spec.Layer{Path: inPlace(t, func(path string) error { return os.Symlink("/etc", path) })}, cvmfs.ErrInvalidLayer},
+		{"another catalogue", spec.Layer{Path: good.Path, CatalogHash: "abc"}, cvmfs.ErrMismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := mountpoint(t)
-			_, _, err := Served.Stack(Run{Layers: []cvmfs.Layer{good, c.layer}}, dir)
+			_, _, err := Served.Stack(spec.Spec{Layers: []spec.Layer{good, c.layer}}, dir)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.layer.Path) {
 				t.Errorf("error %v, want %v naming the layer", err, c.want)
 			}
@@ -320,7 +321,7 @@ func inPlace(t *testing.T, put func(path string) error) string {
 // The view lives as long as somebody uses it, and its server not much longer.
 func TestServedEnds(t *testing.T) {
 	dir := mountpoint(t)
-	_, release, err := Served.Stack(Run{Layers: []cvmfs.Layer{tree(t, "a=1", "b=2")}}, dir)
+	_, release, err := Served.Stack(spec.Spec{Layers: []spec.Layer{tree(t, "a=1", "b=2")}}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +363,7 @@ func children(t *testing.T) int {
 }
 
 func TestServedConcurrently(t *testing.T) {
-	var layers []cvmfs.Layer
+	var layers []spec.Layer
 	want := map[string]string{}
 	for l := 0; l < 5; l++ {
 		var entries []string
@@ -375,7 +376,7 @@ func TestServedConcurrently(t *testing.T) {
 		}
 		layers = append(layers, tree(t, entries...))
 	}
-	dir := stack(t, Run{Layers: layers})
+	dir := stack(t, spec.Spec{Layers: layers})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Add(1)

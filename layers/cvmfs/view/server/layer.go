@@ -35,14 +35,17 @@ type layer struct {
 
 // openLayer opens a layer directory and compares its content with the record.
 func openLayer(s spec.Layer) (*layer, error) {
-	fd, err := openRoot(s.Path)
+	l := &layer{Layer: s, magic: s.CatalogHash != "", verified: time.Now()}
+	fd, err := l.open()
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %q: %w", s.Path, err)
 	}
-	l := &layer{Layer: s, root: fd, magic: s.CatalogHash != "", verified: time.Now()}
+	l.root = fd
 	hash := ""
 	for _, err := range []error{unix.Fstat(fd, &l.stat), unix.Fstatfs(fd, &l.fs), func() (err error) {
-		hash, err = cvmfs.CatalogHash(fd)
+		if !l.Overlay {
+			hash, err = cvmfs.CatalogHash(fd)
+		}
 		return err
 	}()} {
 		if err != nil {
@@ -56,6 +59,15 @@ func openLayer(s spec.Layer) (*layer, error) {
 	}
 	l.xattr = l.fs.Type != unix.FUSE_SUPER_MAGIC
 	return l, nil
+}
+
+// open opens the layer's directory.
+func (l *layer) open() (int, error) {
+	if !l.Overlay {
+		return openRoot(l.Path)
+	}
+	fd, err := unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	return fd, cvmfs.FromFS(err)
 }
 
 // openRoot opens a layer directory beneath its repository, as the look-up did:
@@ -88,6 +100,9 @@ func openRoot(path string) (int, error) {
 func (l *layer) verify(empty bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.Overlay {
+		return nil // a store's own layer: its removal is the store's business
+	}
 	if !empty && time.Since(l.verified) < verifyEvery {
 		return nil
 	}

@@ -30,14 +30,14 @@ func TestEmptyIsVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &node{parent: v.root, name: "d", mode: unix.S_IFDIR}
-	if entries, err := v.readDir(d, 0); err != nil || len(entries) != 0 {
-		t.Fatalf("an empty directory: %v, %v", entries, err)
+	if l, err := v.readDir(d, 0); err != nil || len(l.Entries) != 0 {
+		t.Fatalf("an empty directory: %v, %v", l, err)
 	}
 	// Moved away: what is open lists as before, without an error.
 	if err := os.Rename(path, path+".gone"); err != nil {
 		t.Fatal(err)
 	}
-	if entries, err := v.readDir(d, 0); !errors.Is(err, cvmfs.ErrLayerUnknown) {
-		t.Errorf("a directory of a removed layer: %v, %v", entries, err)
+	if l, err := v.readDir(d, 0); !errors.Is(err, cvmfs.ErrLayerUnknown) {
+		t.Errorf("a directory of a removed layer: %v, %v", l, err)
 	}
 }

@@ -2,11 +2,8 @@ package server
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,88 +64,6 @@ func (v *View) stat(parent *node, name string, l int, st *unix.Stat_t) error {
 	}
 	defer v.dirs.put(dir)
 	return retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
-}
-
-// readDir lists a directory as one layer holds it. What the user may not read
-// or search is empty: such a directory is shown with its metadata, can be
-// entered and written to, and hides what it holds.
-func (v *View) readDir(n *node, l int) ([]merge.Entry, error) {
-	dir, err := v.dir(n, l)
-	if err != nil {
-		return nil, err
-	}
-	defer v.dirs.put(dir)
-	var fd int
-	err = retry(func() error {
-		fd, err = unix.Openat(dir.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
-	})
-	if errors.Is(err, unix.EACCES) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	if err := unix.Faccessat(fd, ".", unix.X_OK, 0); errors.Is(err, unix.EACCES) {
-		return nil, nil
-	}
-	entries, err := getdents(fd)
-	if err != nil {
-		return nil, err
-	}
-	return entries, v.layers[l].verify(len(entries) == 0)
-}
-
-func getdents(fd int) ([]merge.Entry, error) {
-	var entries []merge.Entry
-	buf := make([]byte, 32<<10)
-	for {
-		var n int
-		err := retry(func() (err error) {
-			n, err = unix.ReadDirent(fd, buf)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if n <= 0 {
-			return entries, nil
-		}
-		for rest := buf[:n]; len(rest) > 0; {
-			var d fuse.DirEntry
-			rest = rest[d.Parse(rest):]
-			if d.Name == "." || d.Name == ".." {
-				continue
-			}
-			e, err := entry(fd, d)
-			if err != nil {
-				return nil, err
-			}
-			entries = append(entries, e)
-		}
-	}
-}
-
-// entry classes a name. A listing may lack types, and a device may be
-// overlayfs's whiteout: these two are looked at.
-func entry(dir int, d fuse.DirEntry) (merge.Entry, error) {
-	e := merge.Entry{Name: d.Name, Stat: merge.Stat{Ino: d.Ino, DType: uint8(d.Mode >> 12)}}
-	var rdev uint64
-	if e.DType == unix.DT_UNKNOWN || e.DType == unix.DT_CHR {
-		var st unix.Stat_t
-		if err := retry(func() error { return unix.Fstatat(dir, d.Name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
-			return e, err
-		}
-		e.DType, rdev = uint8(st.Mode>>12)&0xf, st.Rdev
-	}
-	switch {
-	case e.DType == unix.DT_DIR:
-		e.Type = merge.Dir
-	case e.DType == unix.DT_CHR && rdev == 0:
-		e.Type = merge.Deleted
-	}
-	return e, nil
 }
 
 // readlink gives a symbolic link's target as it was published. A CVMFS client

@@ -155,10 +155,7 @@ func (v *View) list(n *node) (*listing, error) {
 	errs := make([]error, len(layers))
 	var wg sync.WaitGroup
 	for i, l := range layers {
-		read := func() {
-			raw[i].Layer = l
-			raw[i].Entries, errs[i] = v.readDir(n, l)
-		}
+		read := func() { raw[i], errs[i] = v.readDir(n, l) }
 		if i == len(layers)-1 { // most directories are of one layer
 			read()
 			break

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -27,6 +28,9 @@ const (
 	forever = 365 * 24 * time.Hour
 	// openLimit bounds how many layers are asked for their catalogue at a time.
 	openLimit = 16
+	// overflowID is nobody's id (user_namespaces(7)), which containers/storage
+	// gives to what a mapping lacks.
+	overflowID = 65534
 )
 
 // View is the merged tree. It implements fuse.RawFileSystem.
@@ -41,6 +45,7 @@ type View struct {
 	dirs   *fdCache // directories, O_PATH
 	files  *fdCache // regular files, for reading
 	xattr  bool     // some layer may hold extended attributes
+	nobody bool     // overflowID is mapped in this user namespace
 	openOK bool     // the kernel does not know that an open need not be asked for
 	dirOK  bool     // the same for directories
 }
@@ -66,7 +71,8 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if err != nil {
 		return nil, err
 	}
 	for _, path := range s.Below {
@@ -84,7 +90,8 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 		}
 	}
 	v.table = newTable(v.root)
-	return v, nil
+	v.nobody, err = userns.Maps(overflowID)
+	return v, err
 }
 
 func (v *View) String() string { return "cvmfs-view" }
@@ -104,9 +111,28 @@ func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
 	out.Mtime, out.Mtimensec = uint64(st.Mtim.Sec), uint32(st.Mtim.Nsec)
 	out.Ctime, out.Ctimensec = uint64(st.Ctim.Sec), uint32(st.Ctim.Nsec)
 	out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}
+	if v.layers[n.layer].Overlay {
+		out.Owner = fuse.Owner{Uid: v.shown(v.UIDs, st.Uid), Gid: v.shown(v.GIDs, st.Gid)}
+	}
 	if len(n.lower) > 0 {
 		out.Nlink = 1 // a merged directory's subdirectories are not counted, as with overlayfs
 	}
+}
+
+// shown gives what an owner of an Overlay layer is shown as. One that the
+// container does not have is nobody's, as after a chown by containers/storage;
+// where nobody is not mapped either, it stays as it is.
+func (v *View) shown(ranges []spec.Range, id uint32) uint32 {
+	if ranges == nil {
+		return id
+	}
+	if to, ok := spec.Shift(ranges, id); ok {
+		return to
+	}
+	if v.nobody {
+		return overflowID
+	}
+	return id
 }
 
 // ino keeps the inode numbers of layers on different file systems apart.

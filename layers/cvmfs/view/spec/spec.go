@@ -2,25 +2,39 @@
 // standard input, and the line that comes back.
 package spec
 
-// Layer is one layer directory of the view.
+// Layer is one directory of the view.
 type Layer struct {
 	Path string `json:"path"` // absolute
-	// CatalogHash is the recorded content hash of the layer's catalogue; empty
-	// where the repository shows none, and then nothing is compared.
+	// CatalogHash is the recorded content hash of a layer directory's
+	// catalogue; empty where the repository shows none, and then nothing is
+	// compared.
 	CatalogHash string `json:"catalog-hash,omitempty"`
+	// Overlay says that this is no layer directory of a repository but one in
+	// overlayfs's own form, such as an ordinary layer's: its whiteouts are 0:0
+	// devices, its opaque directories have the overlay.opaque attribute, no
+	// name is a marker, and its owners count.
+	Overlay bool `json:"overlay,omitempty"`
 }
 
-// Spec describes one merged, read-only tree.
+// Spec describes one merged, read-only tree. Ids are those of the server's
+// user namespace.
 type Spec struct {
 	// Layers are stacked topmost first.
 	Layers []Layer `json:"layers"`
-	// UID and GID own every entry, as ids of the server's user namespace.
+	// UID and GID own every entry of a repository.
 	UID uint32 `json:"uid"`
 	GID uint32 `json:"gid"`
+	// UIDs and GIDs say how the owners of Overlay layers are shown; without
+	// them, as they are.
+	UIDs []Range `json:"uids,omitempty"`
+	GIDs []Range `json:"gids,omitempty"`
 	// Below are the directories that are stacked beneath the view, topmost
 	// first. What the layers delete of them comes out as overlayfs's whiteouts
 	// and opaque directories.
 	Below []string `json:"below,omitempty"`
+	// NoDevices leaves device nodes out, as the extraction of a layer in a user
+	// namespace does: they could not be opened there anyway.
+	NoDevices bool `json:"no-devices,omitempty"`
 }
 
 // MaxRead is the size of one read request in bytes, and the max_read option

@@ -1,0 +1,104 @@
+package view
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sys/unix"
+)
+
+// A view may hold ordinary layers between those of a repository: their
+// whiteouts are overlayfs's, none of their names is a marker, and their owners
+// are shown as they are mapped.
+func TestServedMixed(t *testing.T) {
+	ordinary := tree(t, ".wh.kept=name", ".cvmfscatalog", "!gone", "opq/new=1", "mine=1", "merged/high=1", "other=1")
+	ordinary.Overlay = true
+	above := tree(t, ".cvmfscatalog", ".wh.mine", "merged/top=2")
+	below := tree(t, "gone=0", "opq/old=0", "merged/low=0", "kept=0")
+	for name, owner := range map[string]int{"merged": 0, "merged/high": 1000, "other": 5000} {
+		if err := os.Lchown(filepath.Join(ordinary.Path, name), owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Setxattr(filepath.Join(ordinary.Path, "opq"), "user.overlay.opaque", []byte("y"), 0); err != nil {
+		t.Fatal(err)
+	}
+	ids := []spec.Range{{From: 0, To: 1, Size: 1000}, {From: 1000, To: 0, Size: 1}}
+	dir := stack(t, spec.Spec{Layers: []spec.Layer{above, ordinary, below}, UID: 1, GID: 1, UIDs: ids, GIDs: ids})
+	want := map[string]uint32{
+		".wh.kept": 10, ".cvmfscatalog": 10, "kept": 1, "merged": 1, "merged/high": 0, "merged/low": 1, "merged/top": 1,
+		"opq": 10, "opq/new": 10, "other": 65534, ".": 1,
+	}
+	got := map[string]uint32{}
+	for _, e := range walk(t, dir) {
+		var st unix.Stat_t
+		if err := unix.Lstat(filepath.Join(dir, e), &st); err != nil {
+			t.Fatal(err)
+		}
+		if got[e] = st.Uid; st.Gid != st.Uid {
+			t.Errorf("%q belongs to %d:%d", e, st.Uid, st.Gid)
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("names and owners\ngot  %v\nwant %v", got, want)
+	}
+}
+
+func walk(t *testing.T, root string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		name, _ := filepath.Rel(root, path)
+		names = append(names, name)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return names
+}
+
+// Some tools write .wh.foo and foo/.wh.bar for "rm -r foo". A directory that
+// holds anything else, or nothing, takes its whiteout's place.
+func TestServedWhiteoutAndDirectory(t *testing.T) {
+	dir := stack(t, spec.Spec{Layers: []spec.Layer{
+		tree(t, ".wh.a", "a/.wh.x", "a/sub/.wh.y", ".wh.b", "b/.wh.x", "b/new=1", ".wh.c", "c/", ".wh.d", "d/sub/"),
+		tree(t, "a/x=0", "a/sub/y=0", "a/other=0", "b/x=0", "b/other=0", "c/old=0", "d/old=0"),
+	}})
+	want := []string{"b/", "b/new=1", "b/other=0", "c/", "c/old=0", "d/", "d/old=0", "d/sub/"}
+	if got := sorted(show(t, dir)); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// The extraction of a layer in a user namespace leaves devices out; whiteouts
+// are no devices.
+func TestServedNoDevices(t *testing.T) {
+	upper, lower := tree(t, "!gone", "fifo/"), tree(t, "gone=0", "null=0", "disk=0")
+	for name, kind := range map[string]uint32{"null": unix.S_IFCHR, "disk": unix.S_IFBLK, "pipe": unix.S_IFIFO} {
+		if err := unix.Mknod(filepath.Join(upper.Path, name), kind|0o644, int(unix.Mkdev(1, 3))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{".", "disk", "fifo", "null", "pipe"}
+	for _, no := range []bool{false, true} { // left out, the files beneath show
+		dir := mountpoint(t)
+		if err := serve(spec.Spec{Layers: []spec.Layer{upper, lower}, NoDevices: no}, dir); err != nil {
+			t.Fatal(err)
+		}
+		if got := walk(t, dir); !slices.Equal(got, want) {
+			t.Errorf("without devices %v: got %q, want %q", no, got, want)
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(filepath.Join(dir, "null"), &st); err != nil || (st.Mode&unix.S_IFMT == unix.S_IFREG) != no {
+			t.Errorf("without devices %v: null has mode %o, %v", no, st.Mode, err)
+		}
+		if err := detach(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package server
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
+	"golang.org/x/sys/unix"
+)
+
+// readDir lists a directory as one layer holds it. What the user may not read
+// or search is empty: such a directory is shown with its metadata, can be
+// entered and written to, and hides what it holds.
+func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
+	dir, err := v.dir(n, l)
+	if err != nil {
+		return listing, err
+	}
+	defer v.dirs.put(dir)
+	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay}
+	fd, err := openDir(dir.fd, ".")
+	if fd < 0 {
+		return listing, err
+	}
+	defer unix.Close(fd)
+	if listing.Entries, err = v.getdents(fd); err != nil {
+		return listing, err
+	}
+	if listing.Overlay {
+		listing.Opaque, err = overlayOpaque(fd)
+		return listing, err
+	}
+	for _, i := range merge.Deletes(listing.Entries) {
+		if hollow, err := v.hollow(fd, listing.Entries[i].Name); err != nil {
+			return listing, err
+		} else if hollow {
+			listing.Entries[i].Type = merge.Hollow
+		}
+	}
+	return listing, v.layers[l].verify(len(listing.Entries) == 0)
+}
+
+// openDir opens a directory for listing; -1 for one that the user may not read
+// or search.
+func openDir(parent int, name string) (fd int, err error) {
+	err = retry(func() error {
+		fd, err = unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if errors.Is(err, unix.EACCES) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Faccessat(fd, ".", unix.X_OK, 0); errors.Is(err, unix.EACCES) {
+		unix.Close(fd)
+		return -1, nil
+	}
+	return fd, nil
+}
+
+// overlayOpaque says whether a directory in overlayfs's form hides what lower
+// layers hold: what root's overlays write, and those in a user namespace.
+func overlayOpaque(fd int) (bool, error) {
+	var buf [1]byte
+	for _, attr := range []string{"user.overlay.opaque", "trusted.overlay.opaque"} {
+		n, err := unix.Fgetxattr(fd, attr, buf[:])
+		switch {
+		case n == 1 && buf[0] == 'y':
+			return true, nil
+		case err != nil && !slices.Contains([]error{unix.ENODATA, unix.EOPNOTSUPP, unix.ERANGE}, err):
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// hollow says whether a directory holds markers, or directories of markers,
+// and nothing else.
+func (v *View) hollow(parent int, name string) (bool, error) {
+	fd, err := openDir(parent, name)
+	if fd < 0 {
+		return false, err
+	}
+	defer unix.Close(fd)
+	entries, err := v.getdents(fd)
+	if err != nil || len(entries) == 0 {
+		return false, err
+	}
+	for _, e := range entries {
+		is := e.Type == merge.Deleted
+		if kind, _, _ := whiteout.Parse(e.Name); kind != whiteout.Entry {
+			is = true
+		} else if e.Type == merge.Dir {
+			is, err = v.hollow(fd, e.Name)
+		}
+		if !is || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (v *View) getdents(fd int) ([]merge.Entry, error) {
+	var entries []merge.Entry
+	buf := make([]byte, 32<<10)
+	for {
+		var n int
+		err := retry(func() (err error) {
+			n, err = unix.ReadDirent(fd, buf)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			return entries, nil
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			var d fuse.DirEntry
+			rest = rest[d.Parse(rest):]
+			if d.Name == "." || d.Name == ".." {
+				continue
+			}
+			e, err := entry(fd, d)
+			if err != nil {
+				return nil, err
+			}
+			if v.NoDevices && device(e) {
+				continue
+			}
+			entries = append(entries, e)
+		}
+	}
+}
+
+// entry classes a name. A listing may lack types, and a device may be
+// overlayfs's whiteout: these two are looked at.
+func entry(dir int, d fuse.DirEntry) (merge.Entry, error) {
+	e := merge.Entry{Name: d.Name, Stat: merge.Stat{Ino: d.Ino, DType: uint8(d.Mode >> 12)}}
+	var rdev uint64
+	if e.DType == unix.DT_UNKNOWN || e.DType == unix.DT_CHR {
+		var st unix.Stat_t
+		if err := retry(func() error { return unix.Fstatat(dir, d.Name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+			return e, err
+		}
+		e.DType, rdev = uint8(st.Mode>>12)&0xf, st.Rdev
+	}
+	switch {
+	case e.DType == unix.DT_DIR:
+		e.Type = merge.Dir
+	case e.DType == unix.DT_CHR && rdev == 0:
+		e.Type = merge.Deleted
+	}
+	return e, nil
+}
+
+// device says whether an entry is a device node, and not overlayfs's whiteout.
+func device(e merge.Entry) bool {
+	return e.Type != merge.Deleted && (e.DType == unix.DT_CHR || e.DType == unix.DT_BLK)
+}
