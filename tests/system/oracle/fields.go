@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// both compares an entry that both trees have, field by field.
+func (c *comparison) both(e, o *entry) {
+	if o.Type == kindGhost {
+		return // a difference of its own
+	}
+	if e.Type != o.Type {
+		c.differ(e.Path, "type", e.Type, o.Type)
+		return
+	}
+	c.plain(e, o, "mode", e.Mode, o.Mode)
+	c.plain(e, o, "rdev", e.Rdev, o.Rdev)
+	c.plain(e, o, "size", number(e.Size), number(o.Size))
+	c.plain(e, o, "target", text(e.Target), text(o.Target))
+	c.owners(e, o)
+	c.links(e, o)
+	c.times(e, o)
+	c.attributes(e, o)
+	c.content(e, o)
+}
+
+func (c *comparison) plain(e, o *entry, field, ordinary, other string) {
+	if c.compared[field] && ordinary != other {
+		c.differ(e.Path, field, ordinary, other)
+	}
+}
+
+func (c *comparison) owners(e, o *entry) {
+	if !c.compared["uid"] || !c.compared["gid"] || e.UID == nil || o.UID == nil {
+		return
+	}
+	ordinary, other := owner{*e.UID, *e.GID}, owner{*o.UID, *o.GID}
+	switch {
+	case ordinary == other:
+	case c.owner != nil && other == *c.owner:
+		c.counts[byOwner]++
+	default:
+		c.differ(e.Path, "owner", fmt.Sprintf("%d:%d", ordinary.uid, ordinary.gid), fmt.Sprintf("%d:%d", other.uid, other.gid))
+	}
+}
+
+// links compares link counts and what is linked with what. A link that became
+// a file of its own is alone in its group, and says so by its count, if counts
+// are held.
+func (c *comparison) links(e, o *entry) {
+	nlink := c.compared["nlink"] && number(e.Nlink) != number(o.Nlink)
+	group := c.compared["group"] && c.groups[0][e.Path] != c.groups[1][e.Path]
+	if !group && !nlink {
+		return
+	}
+	alone := c.linked[c.groups[1][e.Path]] == 1 && (o.Nlink == nil || *o.Nlink == 1)
+	if c.allowances.links && alone && e.Type != kindDir {
+		c.counts[byLinks]++
+		return
+	}
+	if nlink {
+		c.differ(e.Path, "nlink", number(e.Nlink), number(o.Nlink))
+	}
+	if group {
+		c.differ(e.Path, "linked to", quoted(c.groups[0][e.Path]), quoted(c.groups[1][e.Path]))
+	}
+}
+
+func (c *comparison) times(e, o *entry) {
+	if !c.compared["mtime"] || e.Mtime == nil || o.Mtime == nil {
+		return
+	}
+	seconds := *e.Mtime == *o.Mtime
+	nsec := !c.compared["nsec"] || *e.Nsec == *o.Nsec
+	switch {
+	case seconds && nsec:
+	case c.now != nil && e.Type == kindDir && *e.Mtime >= *c.now:
+		c.counts[byNow]++
+	case c.seconds && seconds && *o.Nsec == 0:
+		c.counts[bySeconds]++
+	default:
+		c.differ(e.Path, "mtime", e.time(), o.time())
+	}
+}
+
+func (c *comparison) attributes(e, o *entry) {
+	if !c.compared["xattrs"] {
+		return
+	}
+	names := map[string]bool{}
+	for _, attrs := range []map[string]string{e.Xattrs, o.Xattrs} {
+		for name := range attrs {
+			names[name] = true
+		}
+	}
+	for _, name := range ordered(names) {
+		ordinary, has := e.Xattrs[name]
+		other, kept := o.Xattrs[name]
+		switch {
+		case has && kept && ordinary == other:
+		case has && !kept && c.xattrs:
+			c.counts[byXattrs]++
+		default:
+			c.differ(e.Path, "xattr "+name, present(ordinary, has), present(other, kept))
+		}
+	}
+}
+
+// content compares hashes and what failed. Of a file that the other tree may
+// not read there is no hash.
+func (c *comparison) content(e, o *entry) {
+	if c.compared["errors"] && e.failures() != o.failures() {
+		if c.hidden && e.closed() && len(e.Errors) == 0 && o.refused() && o.Hash == "" {
+			c.counts[byHidden]++
+			return
+		}
+		c.differ(e.Path, "errors", e.failures(), o.failures())
+	}
+	c.plain(e, o, "hash", e.Hash, o.Hash)
+}
+
+func (e *entry) failures() string {
+	list := make([]string, 0, len(e.Errors))
+	for _, f := range e.Errors {
+		list = append(list, f.Call+" "+f.Errno)
+	}
+	if len(list) == 0 {
+		return "none"
+	}
+	sort.Strings(list)
+	return strings.Join(list, ", ")
+}
+
+func (e *entry) time() string {
+	if e.Nsec == nil {
+		return number(e.Mtime)
+	}
+	return fmt.Sprintf("%d+%dns", *e.Mtime, *e.Nsec)
+}
+
+func number[N int64 | uint64](n *N) string {
+	if n == nil {
+		return "none"
+	}
+	return fmt.Sprint(*n)
+}
+
+func text(s *string) string {
+	if s == nil {
+		return "none"
+	}
+	return quoted(*s)
+}
+
+// quoted marks the ends of what quote wrote, which is in one line already.
+func quoted(s string) string { return `"` + s + `"` }
+
+func present(value string, is bool) string {
+	if !is {
+		return "absent"
+	}
+	return "0x" + value
+}
+
+func ordered(set map[string]bool) []string {
+	list := make([]string, 0, len(set))
+	for item := range set {
+		list = append(list, item)
+	}
+	sort.Strings(list)
+	return list
+}
