@@ -6,6 +6,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -56,6 +57,23 @@ func compress(path string, tar io.Reader, mediaType types.MediaType) (*blob, err
 		return nil, err
 	}
 	return &blob{path: path, digest: sum(packed), diffID: sum(plain), size: info.Size(), mediaType: mediaType}, nil
+}
+
+// literal writes a gzipped layer to path as it stands.
+func literal(path, gzipped string, mediaType types.MediaType) (*blob, error) {
+	if err := os.WriteFile(path, []byte(gzipped), 0o644); err != nil {
+		return nil, err
+	}
+	packed, plain := sha256.New(), sha256.New()
+	io.WriteString(packed, gzipped) // a hash takes everything
+	r, err := gzip.NewReader(strings.NewReader(gzipped))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(plain, r); err != nil {
+		return nil, fmt.Errorf("reading layer: %w", err)
+	}
+	return &blob{path: path, digest: sum(packed), diffID: sum(plain), size: int64(len(gzipped)), mediaType: mediaType}, nil
 }
 
 func compressor(w io.Writer, mediaType types.MediaType) (io.WriteCloser, error) {

@@ -92,8 +92,6 @@ func reviveLayer() []item {
 	}
 }
 
-func whiteout(name string) item { return file(name, 0o600, "") }
-
 // kindsLayer holds every kind of entry and mode that a tree may have.
 func kindsLayer() []item {
 	return []item{

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -13,12 +13,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// crafted is one of the small images: its layers from the bottom up.
+// crafted is a crafted image: its layers from the bottom up.
 type crafted struct {
 	name   string
 	layers [][]item
 	user   string
+	home   string // where a container starts
 	format format
+	blobs  map[int]string // compressed layers given byte for byte, by place, instead of layers' items
 }
 
 // format is how an image is written down; the zero value is Docker's schema2
@@ -38,9 +40,9 @@ func (f format) layer() types.MediaType {
 	}
 }
 
-// small writes the crafted images to a new OCI layout. busyboxPath is a
+// writeImages writes a catalogue's images to a new OCI layout. busyboxPath is a
 // statically linked busybox, which becomes the images' shell.
-func small(layoutPath, busyboxPath string) error {
+func writeImages(layoutPath, busyboxPath string, catalogue func(shell []byte) []crafted) error {
 	shell, err := os.ReadFile(busyboxPath)
 	if err != nil {
 		return err
@@ -55,7 +57,10 @@ func small(layoutPath, busyboxPath string) error {
 		return fmt.Errorf("creating layout: %w", err)
 	}
 	for i, c := range catalogue(shell) {
-		image, err := c.build(filepath.Join(work, fmt.Sprint(i)))
+		image, layers, err := c.build(filepath.Join(work, fmt.Sprint(i)))
+		if err == nil {
+			err = writeBlobs(path, layers)
+		}
 		if err != nil {
 			return fmt.Errorf("making image %q: %w", c.name, err)
 		}
@@ -71,33 +76,63 @@ func small(layoutPath, busyboxPath string) error {
 	return nil
 }
 
-func (c crafted) build(prefix string) (v1.Image, error) {
+// writeBlobs puts layers into the layout. The library writes an image's layers,
+// too, but one for each diffID: empty layers are the same tar in several blobs.
+func writeBlobs(path layout.Path, layers []v1.Layer) error {
+	for _, l := range layers {
+		digest, err := l.Digest()
+		if err != nil {
+			return err
+		}
+		r, err := l.Compressed()
+		if err != nil {
+			return err
+		}
+		if err := path.WriteBlob(digest, r); err != nil {
+			return fmt.Errorf("writing layer %s: %w", digest, err)
+		}
+	}
+	return nil
+}
+
+func (c crafted) build(prefix string) (v1.Image, []v1.Layer, error) {
+	var layers []v1.Layer
 	image := empty.Image
 	if c.format.oci || c.format.zstd {
 		image = mutate.ConfigMediaType(mutate.MediaType(image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	}
 	for i, items := range c.layers {
-		archive, err := layerTar(items)
+		l, err := c.layer(fmt.Sprintf("%s-%d", prefix, i), i, items)
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("making layer %d: %w", i, err)
 		}
-		l, err := compress(fmt.Sprintf("%s-%d", prefix, i), bytes.NewReader(archive), c.format.layer())
-		if err != nil {
-			return nil, err
-		}
+		layers = append(layers, l)
 		if image, err = mutate.Append(image, mutate.Addendum{Layer: l, MediaType: c.format.layer()}); err != nil {
-			return nil, fmt.Errorf("appending layer %d: %w", i, err)
+			return nil, nil, fmt.Errorf("appending layer %d: %w", i, err)
 		}
 	}
 	image, err := mutate.Config(image, v1.Config{
-		Env:  []string{"PATH=/bin:/usr/bin"},
-		Cmd:  []string{"/bin/sh"},
-		User: c.user,
+		Env:        []string{"PATH=/bin:/usr/bin"},
+		Cmd:        []string{"/bin/sh"},
+		User:       c.user,
+		WorkingDir: c.home,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return platform(image)
+	image, err = platform(image)
+	return image, layers, err
+}
+
+// layer writes layer i to path, tar and compression at the same time.
+func (c crafted) layer(path string, i int, items []item) (v1.Layer, error) {
+	if blob, ok := c.blobs[i]; ok {
+		return literal(path, blob, c.format.layer())
+	}
+	r, w := io.Pipe()
+	defer r.Close()
+	go func() { w.CloseWithError(writeLayer(w, items)) }()
+	return compress(path, r, c.format.layer())
 }
 
 // addList writes a manifest list (or OCI index) of two platforms: the image,
