@@ -14,7 +14,7 @@ import (
 type allowances struct {
 	owner   *owner // what OTHER shows instead of an owner that isn't held
 	links   bool   // a hard link is a file of its own
-	xattrs  bool   // attributes lack
+	xattrs  bool   // attributes lack, and asking for one says that there are none at all
 	seconds bool   // fractions of a time are zero
 	hidden  bool   // what others may not read gives EACCES, what they may not list or search is empty
 	partly  bool   // with hidden: or holds only some of it, for directories that local layers add to
@@ -28,6 +28,7 @@ const (
 	byOwner   = "owners"
 	byLinks   = "links"
 	byXattrs  = "xattrs"
+	byENOTSUP = "xattrs-enotsup"
 	bySeconds = "seconds"
 	byHidden  = "hidden"
 	byPartly  = "hidden-partly"
@@ -35,7 +36,7 @@ const (
 	byGhost   = "ghosts"
 )
 
-var allowedKinds = []string{byOwner, byLinks, byXattrs, bySeconds, byHidden, byPartly, byNow, byGhost}
+var allowedKinds = []string{byOwner, byLinks, byXattrs, byENOTSUP, bySeconds, byHidden, byPartly, byNow, byGhost}
 
 func (a *allowances) flags(flags *flag.FlagSet) {
 	flags.Func("owner", "an owner that differs is `UID:GID` in OTHER", func(value string) error {
@@ -52,7 +53,8 @@ func (a *allowances) flags(flags *flag.FlagSet) {
 		return nil
 	})
 	flags.BoolVar(&a.links, "links", false, "hard links may be separate files in OTHER, with a link count of 1")
-	flags.BoolVar(&a.xattrs, "xattrs", false, "extended attributes may lack in OTHER")
+	flags.BoolVar(&a.xattrs, "xattrs", false, "extended attributes may lack in OTHER, "+
+		"and listing or asking for them give ENOTSUP")
 	flags.BoolVar(&a.seconds, "seconds", false, "times may be in whole seconds in OTHER")
 	flags.BoolVar(&a.hidden, "hidden", false, "in OTHER, files that others may not read may give EACCES, "+
 		"and directories that others may not list and search may be empty")
@@ -80,13 +82,24 @@ func (e *entry) closed() bool {
 	return false
 }
 
-// refused says if all that failed on the entry is opening or reading it, with
-// EACCES.
-func (e *entry) refused() bool {
-	for _, f := range e.Errors {
+// refused says if all that failed is opening or reading, with EACCES.
+func refused(faults []fault) bool {
+	for _, f := range faults {
 		if f.Errno != "EACCES" || f.Call != "open" && f.Call != "read" && f.Call != "readdir" {
 			return false
 		}
 	}
-	return len(e.Errors) > 0
+	return len(faults) > 0
+}
+
+// withoutXattrs gives the failures that are not by the lack of extended
+// attributes in the file system.
+func withoutXattrs(faults []fault) []fault {
+	var others []fault
+	for _, f := range faults {
+		if f.Errno != "ENOTSUP" || f.Call != "listxattr" && f.Call != "getxattr "+capability {
+			others = append(others, f)
+		}
+	}
+	return others
 }

@@ -111,19 +111,25 @@ func (c *comparison) attributes(e, o *entry) {
 // content compares hashes and what failed. Of a file that the other tree may
 // not read there is no hash.
 func (c *comparison) content(e, o *entry) {
-	if c.compared["errors"] && e.failures() != o.failures() {
-		if c.hidden && e.closed() && len(e.Errors) == 0 && o.refused() && o.Hash == "" {
+	if c.compared["errors"] {
+		faults := o.Errors
+		if c.xattrs && failures(faults) != failures(e.Errors) {
+			if faults = withoutXattrs(faults); len(faults) < len(o.Errors) {
+				c.counts[byENOTSUP]++
+			}
+		}
+		if c.hidden && e.closed() && len(e.Errors) == 0 && refused(faults) && o.Hash == "" {
 			c.counts[byHidden]++
 			return
 		}
-		c.differ(e.Path, "errors", e.failures(), o.failures())
+		c.plain(e, o, "errors", failures(e.Errors), failures(faults))
 	}
 	c.plain(e, o, "hash", e.Hash, o.Hash)
 }
 
-func (e *entry) failures() string {
-	list := make([]string, 0, len(e.Errors))
-	for _, f := range e.Errors {
+func failures(faults []fault) string {
+	list := make([]string, 0, len(faults))
+	for _, f := range faults {
 		list = append(list, f.Call+" "+f.Errno)
 	}
 	if len(list) == 0 {

@@ -13,9 +13,14 @@ import (
 // kept in memory until the end.
 func recordTar(out io.Writer, in io.Reader, pruned paths) error {
 	entries, links := map[string]*entry{}, map[string]string{} // by path, of a hard link to the path of its target
-	archive := tar.NewReader(in)
+	counted := &counter{in: in}
+	archive := tar.NewReader(counted)
 	for {
+		counted.n = 0
 		h, err := archive.Next()
+		if err == io.EOF && counted.n < endSize {
+			err = io.ErrUnexpectedEOF // package tar takes a tar for whole that ends after any entry
+		}
 		if err == io.EOF {
 			break
 		}
@@ -41,6 +46,20 @@ func recordTar(out io.Writer, in io.Reader, pruned paths) error {
 		return err
 	}
 	return writeSorted(out, entries, links, pruned)
+}
+
+// endSize is what ends a tar: two blocks of zeros.
+const endSize = 2 * 512
+
+type counter struct {
+	in io.Reader
+	n  int64
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.in.Read(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // joinLinks makes each hard link an entry like its target's.

@@ -44,6 +44,9 @@ func capture(out io.Writer, root string, pruned paths) error {
 		return fmt.Errorf("opening %q: %w", root, err)
 	}
 	defer unix.Close(fd)
+	if here, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0); err == nil { // and later not stay in the tree
+		defer func() { unix.Fchdir(here); unix.Close(here) }()
+	}
 	mounts, err := readMounts(root)
 	if err != nil {
 		return err
