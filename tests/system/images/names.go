@@ -9,14 +9,18 @@ import (
 var oddNames = []string{
 	// What separates words, fields, lines, paths, options of a mount.
 	" ", "with space", " leading", "trailing ", "co:lon", ":", "com,ma", ",", "semi;colon", "a=b", "=", "lowerdir=a:b,upperdir=c",
-	`back\slash`, `\`, `\\`, `trailing\`, `\040`, `\n`, "new\nline", "\n", "trailing newline\n", "tab\tbed", "carriage\rreturn", "\x01", "\x1b[31m", "\x7f",
+	`back\slash`, `\`, `\\`, `trailing\`, `\040`, `\n`, "new\nline", "\n", "trailing newline\n",
+	"tab\tbed", "carriage\rreturn", "\x01", "\x1b[31m", "\x7f",
 	// What shells and formats read.
-	`dou"ble`, `"`, "sin'gle", "'", "`tick`", "$HOME", "$(HOME)", "$(HOME:-x)", "${HOME}", "$", "*", "?", "[a-z]", "{a,b}", "~", "!", "#", "%s", "%00", "&", "|", "<>", "(", "^", "@", "+",
+	`dou"ble`, `"`, "sin'gle", "'", "`tick`",
+	"$HOME", "$(HOME)", "$(HOME:-x)", "${HOME}", "$",
+	"*", "?", "[a-z]", "{a,b}", "~", "!", "#", "%s", "%00", "&", "|", "<>", "(", "^", "@", "+",
 	// What programs take for options.
 	"-", "--", "-rf", "--help", "-n",
 	// Bytes: no UTF-8, Latin 1, half a character, too long a form; composed and
 	// decomposed; outside the basic plane; right to left; of no width.
-	"\xff\xfe", "caf\xe9", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "caf\u00e9", "cafe\u0301", "😀", "👩‍🔬", "日本語", "שלום", "\u202egnp", "\u200b", "\ufeff",
+	"\xff\xfe", "caf\xe9", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "caf\u00e9", "cafe\u0301", "😀", "👩‍🔬", "日本語",
+	"שלום", "\u202egnp", "\u200b", "\ufeff",
 	// Dots, and what differs in case only.
 	"...", "....", ".. ", "..x", "x..", ".hidden", "x.", "CASE", "case",
 	// Almost markers.

@@ -48,7 +48,10 @@ func ghostLayers() [][]item {
 // deletes .wh.plnk, and its files are shown, in a directory of that name.
 func aufsLayers() [][]item {
 	return [][]item{
-		{dir("aufs", 0o755), file("aufs/gone", 0o644, "gone\n"), file("aufs/too", 0o644, "too\n"), file("aufs/dir", 0o644, "dir\n"), file("aufs/kept", 0o644, "kept\n")},
+		{
+			dir("aufs", 0o755), file("aufs/gone", 0o644, "gone\n"), file("aufs/too", 0o644, "too\n"),
+			file("aufs/dir", 0o644, "dir\n"), file("aufs/kept", 0o644, "kept\n"),
+		},
 		{
 			dir(".wh..wh.plnk", 0o700), file(".wh..wh.plnk/120.5", 0o644, "linked\n"), hardlink("aufs/pseudo-link", ".wh..wh.plnk/120.5"),
 			dir(".wh..wh.orph", 0o700), file(".wh..wh.aufs", 0o444, ""),
@@ -66,8 +69,10 @@ func aufsLayers() [][]item {
 // hides files of that name, and those of an image with them.
 func catalogMarkerLayers() [][]item {
 	return [][]item{
-		{file(".cvmfscatalog", 0o644, "an image's own\n"), dir("markers", 0o755), file("markers/.cvmfscatalog", 0o644, "an image's own\n"),
-			dir("markers/dir", 0o755), dir("markers/dir/.cvmfscatalog", 0o755), file("markers/dir/.cvmfscatalog/file", 0o644, "file\n")},
+		{
+			file(".cvmfscatalog", 0o644, "an image's own\n"), dir("markers", 0o755), file("markers/.cvmfscatalog", 0o644, "an image's own\n"),
+			dir("markers/dir", 0o755), dir("markers/dir/.cvmfscatalog", 0o755), file("markers/dir/.cvmfscatalog/file", 0o644, "file\n"),
+		},
 		// Beneath a layer of this name, a directory in the root.
 		{whiteout(".wh..cvmfscatalog"), dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/file", 0o644, "file\n")},
 	}
@@ -118,8 +123,10 @@ func closedLayers() [][]item {
 			dir("closed/narrowed", 0o755), file("closed/narrowed/kept", 0o644, "kept\n"), file("closed/narrowed/gone", 0o644, "gone\n"),
 			file("closed/narrowed/replaced", 0o644, "old\n"), dir("closed/narrowed/sub", 0o755), file("closed/narrowed/sub/old", 0o644, "old\n"),
 			dir("closed/widened", 0o700), file("closed/widened/old", 0o644, "old\n"),
-			dir("closed/search", 0o711), file("closed/search/file", 0o644, "by name\n"), dir("closed/list", 0o744), file("closed/list/file", 0o644, "listed\n"),
-			file("closed/private", 0o600, "private\n"), file("closed/narrowed-file", 0o644, "open\n"), file("closed/widened-file", 0o600, "closed\n"),
+			dir("closed/search", 0o711), file("closed/search/file", 0o644, "by name\n"),
+			dir("closed/list", 0o744), file("closed/list/file", 0o644, "listed\n"),
+			file("closed/private", 0o600, "private\n"), file("closed/narrowed-file", 0o644, "open\n"),
+			file("closed/widened-file", 0o600, "closed\n"),
 			dir("closed/parent", 0o700), dir("closed/parent/open", 0o755), file("closed/parent/open/file", 0o644, "file\n"),
 			dir("closed/users", 0o700).owned(1000, 1000), file("closed/users/file", 0o600, "user's\n").owned(1000, 1000),
 		},
@@ -134,14 +141,18 @@ func closedLayers() [][]item {
 
 // idLayers need all of the 65536 ids that a rootless account commonly has.
 func idLayers() [][]item {
-	return [][]item{{dir("ids", 0o755), file("ids/highest", 0o644, "highest\n").owned(65535, 65535), file("ids/group", 0o2755, "group\n").owned(0, 60000),
-		dir("ids/dir", 0o2775).owned(60000, 65535), file("ids/dir/file", 0o600, "file\n").owned(60000, 60000)}}
+	return [][]item{{
+		dir("ids", 0o755), file("ids/highest", 0o644, "highest\n").owned(65535, 65535), file("ids/group", 0o2755, "group\n").owned(0, 60000),
+		dir("ids/dir", 0o2775).owned(60000, 65535), file("ids/dir/file", 0o600, "file\n").owned(60000, 60000),
+	}}
 }
 
 // pastLayers have times before 1970. An ordinary pull gives files the time 0
 // instead, and links the time itself.
 func pastLayers() [][]item {
 	past := time.Date(1960, 5, 4, 3, 2, 1, 0, time.UTC)
-	return [][]item{{dir("past", 0o755), file("past/file", 0o644, "old\n").at(past), dir("past/dir", 0o755).at(past), symlink("past/link", "file").at(past),
-		file("past/second", 0o644, "").at(time.Unix(-1, 0)), file("past/fraction", 0o644, "").at(time.Unix(-1, 500000000))}}
+	return [][]item{{
+		dir("past", 0o755), file("past/file", 0o644, "old\n").at(past), dir("past/dir", 0o755).at(past), symlink("past/link", "file").at(past),
+		file("past/second", 0o644, "").at(time.Unix(-1, 0)), file("past/fraction", 0o644, "").at(time.Unix(-1, 500000000)),
+	}}
 }
