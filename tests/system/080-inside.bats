@@ -1,0 +1,221 @@
+# From inside, a container from a repository is the one that an ordinary pull gives: programs get the same answers.
+
+load lib/bats
+load lib/inside
+
+setup_file() {
+  . "$BATS_TEST_DIRNAME/lib/bats.bash"
+  . "$BATS_TEST_DIRNAME/lib/inside.bash"
+  inside_tool
+  inside_image
+}
+
+# may_differ: the answers that a container from a repository may give where another gives others, each with its reason.
+# What it may answer is fixed; the ordinary answer is the store's file system's.
+may_differ() {
+  sed '/^#/d' <<'ANSWERS'
+# FUSE takes reads past the page cache at any place; ext4 wants blocks. More is possible, nothing less.
+O_DIRECT: 100+4096 at memory 0: 4096 ok
+O_DIRECT: 0+100 at memory 0: 100 ok
+O_DIRECT: 0+4096 at memory 3: 4096 ok
+# The kernel copies within a file system only, and says so; programs then read and write. So it is with any layer that is
+# not on the file system of the container's own.
+copy_file_range: copied 0, then -1 EXDEV
+FICLONE: lower EXDEV
+# A CVMFS client shows no extended attributes, so there are no file capabilities either.
+capability of a program: ok uid 1000 gid 1000 capabilities 0000000000000000
+# The view has no attributes for files that nobody wrote to, and says so once for all: the kernel would ask for each name.
+extended attributes: get user.colour ENOTSUP
+extended attributes: get system.posix_acl_access ENOTSUP
+extended attributes: get security.capability ENOTSUP
+extended attributes: get user.overlay.opaque ENOTSUP
+extended attributes: get user.overlay.x ENOTSUP
+extended attributes: get user.fqrn ENOTSUP
+extended attributes: get user.catalog_counters ENOTSUP
+extended attributes: get security.selinux ENOTSUP
+extended attributes: remove of an untouched file ENOTSUP
+# Flags such as "immutable" (chattr) are an ext4's; FUSE has none here.
+file flags: lower ENOTTY
+# A CVMFS client shows hard links as separate files.
+hard link of the image: links 1 size 7
+hard link of the image: same file false
+# A FUSE tree gives overlayfs no lasting file handles, so a link's two names have two inode numbers until they are looked up
+# again. With local layers it is so for a rootless user, and not for root.
+hard link to a file of the image: same file false
+# The client counts blocks from the size, and knows no time of birth.
+statx: blocks 137
+time of birth: known false
+ANSWERS
+}
+
+# inside_check WHO: all checks, but those that have a test of their own.
+inside_check() {
+  inside_site "$RUN/inside" inside:1
+  both_ways "$1" inside:1 /.inside check
+  [ "$(grep -c ': done$' "$T/ordinary")" -gt 90 ] || fail "too few checks to be true"
+  sed -i '/^one file system: /d' "$T/ordinary" "$T/remote"
+  may_differ >"$T/may-differ"
+  same_answers "$T/may-differ"
+}
+
+@test "system calls, rootless" {
+  inside_check user
+  good_run
+}
+
+# fuse-overlayfs has faults of its own, with any layers, so the run is not good: it is the same.
+@test "system calls, rootless, with fuse-overlayfs" {
+  printf '[storage.options.overlay]\nmount_program = "%s"\n' "$(command -v fuse-overlayfs)" >>"$T/user/conf/storage.conf"
+  inside_check user
+}
+
+@test "system calls, as root" {
+  needs_root
+  inside_check root
+  good_run
+}
+
+@test "files are of one file system, and listings give their inodes" {
+  inside_site "$RUN/inside" inside:1
+  both_ways user inside:1 /.inside check "one file system"
+  [ "$(grep -c ': done$' "$T/ordinary")" -gt 5 ] || fail "too few checks to be true"
+  good_run
+  same_answers
+}
+
+# The comparison's own proof: what is wrong shows.
+@test "damage shows" {
+  local layer tree=$T/tree
+  registry_start "$RUN/inside"
+  publish inside:1 "$tree"
+  registry_stop
+  layer=$(echo "$tree"/.layers/*/*/layerfs/probe/files/245)
+  layer=${layer%/probe/files/245}
+  printf X | dd of="$layer/probe/files/245" bs=1 seek=50000 conv=notrunc status=none
+  chmod 606 "$layer/probe/modes/0604"
+  touch "$layer/probe/many/stray"
+  inside_site "$RUN/inside" inside:1 "$tree"
+  both_ways user inside:1 /.inside check 1,000 access getdents
+  good_run
+  may_differ >"$T/may-differ"
+  run same_answers "$T/may-differ"
+  equal "$status" 1 "status after damage"
+  contains "$output" "> 1,000 readers: WRONG: wrong content"
+  contains "$output" "> access as a user: 0444"
+  contains "$output" "> getdents with small buffers: WRONG"
+  contains "$output" "> exit status 1"
+}
+
+# programs: what a user of a distribution does, each answer a line or a few.
+programs() {
+  cat <<'SH'
+set -u
+export LC_ALL=C.UTF-8 HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+cd /tmp
+sum() { sha256sum | cut -c 1-16; }
+# What all may read: a repository keeps the rest from a user.
+readable() { find "$@" \( -type d ! -perm -005 -prune \) -o \( -type f ! -perm -004 \) -o -print0 | sort -z; }
+echo "dpkg: $(dpkg --verify 2>&1 | sort | sum), $(dpkg --verify 2>/dev/null | wc -l) lines"
+echo "packages: $(dpkg-query -W | wc -l)"
+dpkg --audit
+for dir in /bin /etc /lib/x86_64-linux-gnu /opt /sbin /srv /var/lib /usr/*; do
+  [ -d "$dir" ] && echo "tree $dir: $(/.inside tree "$dir" | grep -v -e '^"\(hosts\|hostname\|resolv.conf\|mtab\)"' | sum)"
+done
+echo "find: $(find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp \) -prune -o -printf '%p %y %m %l %f %d\n' | sort | sum)"
+echo "find -size: $(find /usr -type f -size +1000k | sort | sum), -perm: $(find /usr -perm /6000 | sort | tr '\n' ' ')"
+echo "grep -r: $(grep -rl GPL /usr/share /usr/lib/python3 2>/dev/null | sort | sum)"
+readable /etc /usr/bin /usr/share /usr/lib/python3.11 | tar --create --no-recursion --null --files-from=- --hard-dereference --owner=0 \
+  --group=0 --exclude=hosts --exclude=hostname --exclude=resolv.conf --exclude=mtab --file=/tmp/tar
+echo "tar: status $?, $(sum </tmp/tar), $(tar -tf /tmp/tar | wc -l) names"
+tar --compare --directory=/ --file=/tmp/tar 2>&1 | head -n 3
+cp -a /usr/lib/python3.11 /tmp/python
+echo "cp -a: status $?, $(diff <(/.inside tree /tmp/python) <(/.inside tree /usr/lib/python3.11) | wc -l) differences"
+diff -r /usr/lib/python3.11 /tmp/python && echo "diff -r: same"
+rm -rf /tmp/python
+ls -d /tmp/python 2>&1
+
+mkdir job
+for n in 1 2 3 4 5 6 7 8; do
+  printf '#include <stdio.h>\nint part%d(void) { return printf("part %d\\n"); }\n' $n $n >job/part$n.c
+done
+printf '#include <math.h>\n#include <stdio.h>\nint part1(void);\nint main(void) { return part1() + printf("%%.6f\\n", sin(2)) == 0; }\n' >job/main.c
+printf 'job: main.o %s\n\tgcc -o $@ $^ -lm\n' "$(echo part{1..8}.o)" >job/Makefile
+make -s -C job -j 4 && echo "make: $(job/job | tr '\n' ' ')"
+
+python3 - <<'PY'
+import glob, hashlib, multiprocessing, shutil, sqlite3, ssl, decimal, ctypes, json, os
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+files = sorted(glob.glob("/usr/lib/python3.11/**/*.py", recursive=True))
+with multiprocessing.Pool(4) as pool:
+    print("python:", len(files), hashlib.sha256("".join(pool.map(digest, files)).encode()).hexdigest()[:16])
+shutil.copy2("/usr/bin/dpkg", "/tmp/dpkg")
+print("shutil.copy2:", digest("/usr/bin/dpkg") == digest("/tmp/dpkg"), os.stat("/tmp/dpkg").st_mode)
+db = sqlite3.connect("/usr/share/doc/database")  # a directory of the image
+db.execute("create table t (x)"); db.executemany("insert into t values (?)", [(i,) for i in range(1000)]); db.commit()
+print("sqlite:", db.execute("select sum(x) from t").fetchone())
+PY
+Rscript -e 'x <- 1:50; y <- 3*x + sin(x); print(round(coef(lm(y ~ x)), 6)); parallel::mclapply(1:4, function(i) i^2, mc.cores = 4)[[4]]' 2>&1
+
+dpkg --purge --force-all make 2>&1
+command -v make || echo "make is purged"
+echo "dpkg: $(dpkg --verify 2>&1 | sort | sum)"
+rm -rf /usr/lib/R /usr/share/perl
+echo "rm -rf: $(ls -d /usr/lib/R /usr/share/perl 2>&1)"
+ldconfig && echo "ldconfig: $(ldconfig -p | wc -l)"
+mv /usr/share /usr/share2 && mv /usr/share2 /usr/share && echo "mv: $(readable /usr/share | sum)"
+useradd --create-home someone && su someone -c 'id -un; touch ~/x && ls ~'
+SH
+}
+
+@test "programs of Debian: dpkg, find, tar, cp, gcc, Python, R" {
+  debian_image
+  inside_site "$DEBIAN" inside/debian:1
+  both_ways user inside/debian:1 bash -c "$(programs)"
+  contains "$(cat "$T/ordinary")" "make: part 1 0.909297"
+  contains "$(cat "$T/ordinary")" "diff -r: same"
+  good_run
+  same_answers
+}
+
+# With a device number that differs from its directory's, a file is of another file system to them, and left out.
+@test "tar, cp and du stay on one file system and miss nothing" {
+  debian_image
+  inside_site "$DEBIAN" inside/debian:1
+  both_ways user inside/debian:1 bash -c '
+    tar --create --one-file-system --directory=/usr/lib --file=/tmp/tar python3.11; tar -tf /tmp/tar | wc -l
+    cp -ax /usr/lib/python3.11 /tmp/copy && find /tmp/copy | wc -l
+    find /usr/lib/python3.11 -xdev | wc -l; find /usr/lib/python3.11 -mount -type f | wc -l
+    du -xa /usr/lib/python3.11 | wc -l'
+  good_run
+  same_answers
+}
+
+@test "200 containers of one image at once" {
+  inside_site "$RUN/inside" inside:1
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/inside:1"
+  local n pids=() started=$SECONDS sum
+  sum=$(sha256sum <"$TOOLS/inside" | cut -d' ' -f1) # of which the image's programs are copies
+  for n in {1..200}; do
+    rootless_podman run --detach --name "c$n" --network none "$REGISTRY/inside:1" sh -c "
+      echo $n >/probe/special/mine; echo $n >>/probe/empty; rm /probe/files/000
+      sha256sum /probe/bin/program; cat /probe/special/mine /probe/empty; ls /probe/files | wc -l; sleep 1000" >"$T/id.$n" 2>"$T/error.$n" &
+    pids+=($!)
+    [ ${#pids[@]} -lt 4 ] || { wait "${pids[@]}" || true; pids=(); }
+  done
+  wait "${pids[@]}"
+  for n in {1..200}; do
+    [ ! -s "$T/error.$n" ] || fail "container $n: $(cat "$T/error.$n")"
+  done
+  run_podman ps --quiet
+  equal "$(wc -l <<<"$output")" 200 "containers that run"
+  equal "$(view_servers)" 200 servers
+  for n in {1..200}; do
+    rootless_podman logs "c$n" >"$T/out.$n" 2>&1
+    equal "$(cat "$T/out.$n")" "$sum  /probe/bin/program"$'\n'"$n"$'\n'"$n"$'\n'299
+  done
+  run_podman rm --all --force --time 0
+  view_servers_end
+  echo "took $((SECONDS - started)) s"
+}
