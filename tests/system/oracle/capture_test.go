@@ -153,6 +153,7 @@ func TestCaptureDeep(t *testing.T) {
 		at, path = next, path+"/"+name
 	}
 	must(t, unix.Symlinkat("end", at, "link"), unix.Close(at))
+	limitFiles(t, openDirs+40)
 	got := captured(t, root)
 	if e := got.byPath[path+"/link"]; e == nil || *e.Target != "end" {
 		t.Errorf("at the end: %v", e)
@@ -166,7 +167,16 @@ func TestCaptureDeep(t *testing.T) {
 			t.Fatalf("%s: %s %v", e.Path, e.Type, e.Errors)
 		}
 	}
-	t.Cleanup(func() { os.RemoveAll(root) })
+}
+
+// limitFiles lets the process have no more files open than that, until the test ends.
+func limitFiles(t *testing.T, most uint64) {
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	lower := before
+	lower.Cur = most
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &lower))
+	t.Cleanup(func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &before) })
 }
 
 func TestCaptureManyNames(t *testing.T) {

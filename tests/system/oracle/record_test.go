@@ -82,7 +82,7 @@ func TestRead(t *testing.T) {
 	}
 	replaced := func(from, to string) string { return strings.Replace(string(whole), from, to, 1) }
 	bad := map[string]string{
-		"one entry is gone":     join(lines[:5], lines[6:]),
+		"one entry is gone":     join(lines[:2], lines[3:]),
 		"no header":             join(lines[1:]),
 		"one entry twice":       join(lines[:5], lines[4:]),
 		"out of order":          join(lines[:4], lines[5:6], lines[4:5], lines[6:]),
