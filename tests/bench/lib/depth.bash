@@ -13,7 +13,7 @@ layouts_depth() {
 
 bench_depth() {
   local round variant shape depth what
-  for variant in local served peer; do
+  for variant in local served; do
     node "$variant"
     for shape in every own; do
       for depth in "${DEPTHS[@]}"; do image_pull "$shape:$depth"; done
@@ -22,7 +22,7 @@ bench_depth() {
   for ((round = 1; round <= ROUNDS; round++)); do
     for shape in every own; do
       for depth in "${DEPTHS[@]}"; do
-        for variant in $(shuffled "$round" local served peer); do
+        for variant in $(shuffled "$round" local served); do
           node "$variant"
           say "depth: $shape, $depth layers, $variant, round $round"
           for what in names stat read; do

@@ -87,10 +87,20 @@ container_end() {
   if [ "$VARIANT" = peer ]; then
     rootless_podman unshare sh -c "umount '$T/user/peer/root' && rm -rf '$T/user/peer'"
   fi
+  server_ends
 }
 
 # server: the process of the node's view; nothing where there is none. One container runs at a time.
 server() { pgrep -x cvmfs-view -u "$TEST_UID" | grep -vxF "${VIEWS_BEFORE:-none}" | head -n 1 || true; }
+
+# server_ends: the next container's numbers must not be those of this one.
+server_ends() {
+  local deadline=$((SECONDS + 20))
+  while [ -n "$(server)" ]; do
+    [ $SECONDS -lt $deadline ] || die "a view's server outlives its container"
+    sleep 0.1
+  done
+}
 
 # server_state: JSON of the server's memory (bytes), CPU time (seconds) and read calls (its requests, and reads of files).
 server_state() {

@@ -2,7 +2,7 @@
 
 bench_science() {
   local round variant measure image=science:1 modules
-  local variants=(local served program peer)
+  local variants=("${VARIANTS[@]}")
   modules="import numpy, scipy.optimize, scipy.stats, matplotlib.pyplot, pandas, sklearn.linear_model, sympy, iminuit"
   for variant in "${variants[@]}"; do
     node "$variant"
@@ -58,6 +58,7 @@ science_floor() {
       rootless "$TOOLS/measure" "$what" "$lower" 2
     done | jq -s '{names: map(.[0].names) | add, cold: map(.[0].seconds) | add, again: map(.[1].seconds) | add}' |
       jq -r '"\(.names) \(.cold) \(.again)"' | while read -r names cold again; do
+        # shellcheck disable=SC2034 # record's column
         VARIANT=repository
         record science "$what, cold" s "$cold"
         record science "$what, again" s "$again"

@@ -32,7 +32,7 @@ start_one() {
   rootless_podman run --rm "${options[@]}" --volume "$T/user/measure:/run/measure:ro" "$REGISTRY/$image" "${command[@]}"
   ended=${EPOCHREALTIME/[.,]/}
   record start "$1" s "$(awk -v us=$((ended - started)) 'BEGIN { printf "%.4f", us / 1e6 }')" "$round"
-  [ "$VARIANT" != local ] || return 0
+  [ "$variant" != local ] || return 0
   record start "$1: bytes read" B "$(ctl counters | jq '.total."bytes-read"')" "$round"
   record start "$1: requests" "" "$(ctl counters | jq '.total | del(."bytes-read") | add')" "$round"
 }
