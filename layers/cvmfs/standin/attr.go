@@ -11,7 +11,7 @@ import (
 // present turns what the tree says of name into what the client shows: one
 // owner, whole seconds, one link to each file.
 func (s *Server) present(name string, st *unix.Stat_t) (fuse.Attr, error) {
-	seconds := uint64(max(st.Mtim.Sec, 0))
+	seconds := uint64(st.Mtim.Sec) // the kernel takes it for signed again
 	attr := fuse.Attr{
 		Ino:     inode(name),
 		Size:    uint64(st.Size),

@@ -172,3 +172,6 @@ func (s *Server) ReleaseDir(in *fuse.ReleaseIn) { s.handles.close(in.Fh) }
 func (s *Server) Ioctl(<-chan struct{}, *fuse.IoctlIn, []byte, *fuse.IoctlOut, []byte) fuse.Status {
 	return fuse.Status(unix.ENOTTY)
 }
+
+// Flush is one of the calls that the client does not have.
+func (s *Server) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }

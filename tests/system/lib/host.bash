@@ -62,7 +62,9 @@ host_mounts() {
   host_device /dev/net/tun 10 200
   local product=${CVMFS_TEST_BIN:-$CHECKOUT/bin}
   if [ -d "$product" ]; then
-    mount --bind "$product" "$RUN/bin" # the account may not be able to reach the checkout
+    # The account may not be able to reach the checkout. Read-only: nothing that clears the run away may empty it.
+    mount --bind "$product" "$RUN/bin"
+    mount -o remount,bind,ro "$RUN/bin"
   fi
 }
 
@@ -92,16 +94,23 @@ host_account() {
   # Far above what useradd hands out; distinct between runs.
   TEST_SUBID=$((1000000000 + (uid - 64101) * 65536))
   export TEST_SUBID
-  host_append passwd "$TEST_USER:x:$uid:$uid::$RUN:/bin/bash"
-  host_append group "$TEST_USER:x:$uid:"
-  host_append subuid "$TEST_USER:$TEST_SUBID:65536"
-  host_append subgid "$TEST_USER:$TEST_SUBID:65536"
+  # One without subordinate ids beside it, as most accounts of an HPC site are.
+  SINGLE_UID=$((uid + 100))
+  export SINGLE_UID
+  host_append passwd "$TEST_USER:x:$uid:$uid::$RUN:/bin/bash" "${TEST_USER}s:x:$SINGLE_UID:$SINGLE_UID::$RUN:/bin/bash"
+  host_append group "$TEST_USER:x:$uid:" "${TEST_USER}s:x:$SINGLE_UID:"
+  # Root's --userns=auto takes ids of a user called containers (podman-run(1)).
+  host_append subuid "$TEST_USER:$TEST_SUBID:65536" "containers:$((TEST_SUBID + 20 * 65536)):262144"
+  host_append subgid "$TEST_USER:$TEST_SUBID:65536" "containers:$((TEST_SUBID + 20 * 65536)):262144"
 }
 
+# host_append NAME LINE…: to a copy of /etc/NAME.
 host_append() {
-  [ -e "/etc/$1" ] || touch "/etc/$1"
-  { cat "/etc/$1" && echo "$2"; } >"$RUN/dev/$1"
-  mount --bind "$RUN/dev/$1" "/etc/$1"
+  local name=$1
+  shift
+  [ -e "/etc/$name" ] || touch "/etc/$name"
+  { cat "/etc/$name" && printf '%s\n' "$@"; } >"$RUN/dev/$name"
+  mount --bind "$RUN/dev/$name" "/etc/$name"
 }
 
 # host_lacks demo|test: is a program that they start not there? .ci/deps has the list of all, with packages.
@@ -131,8 +140,9 @@ host_user_lacks() {
 
 # host_tools: the test's own programs.
 host_tools() {
-  (cd "$CHECKOUT" && PATH=$(.ci/find-go):$PATH GOWORK=off go build -o "$TOOLS/" ./tests/system/images ./tests/system/registry) ||
-    die "cannot build the test tools"
+  # static: some run in containers
+  (cd "$CHECKOUT" && PATH=$(.ci/find-go):$PATH GOWORK=off CGO_ENABLED=0 go build -o "$TOOLS/" \
+    ./tests/system/images ./tests/system/oracle ./tests/system/registry) || die "cannot build the test tools"
 }
 
 # host_undo: end what the run started and remove its directory.

@@ -9,7 +9,7 @@ test_processes() {
     [ "${proc#/proc/}" != "$BASHPID" ] || continue
     if is_root; then
       uid=$(stat -c %u "$proc" 2>/dev/null) || continue
-      if [ "$uid" = "$TEST_UID" ] || { [ "$uid" -ge "$TEST_SUBID" ] && [ "$uid" -lt $((TEST_SUBID + 65536)) ]; }; then
+      if [ "$uid" = "$TEST_UID" ] || [ "$uid" = "$SINGLE_UID" ] || { [ "$uid" -ge "$TEST_SUBID" ] && [ "$uid" -lt $((TEST_SUBID + 65536)) ]; }; then
         echo "${proc#/proc/}"
         continue
       fi
@@ -43,9 +43,9 @@ processes_end() {
   done
 }
 
-# no_processes DIR: fail if the run's processes outlive the test; they have five seconds to see that they are not needed.
+# no_processes DIR: fail if the run's processes outlive the test; they have 15 seconds to see that they are not needed.
 no_processes() {
-  local pids deadline=$((SECONDS + 5))
+  local pids deadline=$((SECONDS + 15))
   while mapfile -t pids < <(test_processes "$1"); [ ${#pids[@]} -gt 0 ]; do
     if [ $SECONDS -ge $deadline ]; then
       echo "left running: $(describe "${pids[@]}")"

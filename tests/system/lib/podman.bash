@@ -1,24 +1,27 @@
 # Running podman: as the test account first, in an environment that holds nothing of the machine's own configuration.
 
 # scene NAME: fresh directories and configuration below $RUN for both accounts; one scene is one machine to podman.
-# Sets T. The rootless account's things are in $T/user, root's in $T/root; each has conf, home, run, store, xdg.
+# Sets T. The rootless account's things are in $T/user, those of one without subordinate ids in $T/single, root's in $T/root;
+# each has conf, home, run, store, xdg.
 scene() {
   T=$RUN/$1
   local who
   mkdir -p "$T"
-  for who in user root; do
+  for who in user single root; do
     mkdir "$T/$who"
     mkdir "$T/$who"/{conf,home,run,store,xdg,tmp}
     chmod 700 "$T/$who/xdg"
     scene_conf "$T/$who"
   done
-  ! is_root || chown -R "$TEST_UID:$TEST_GID" "$T/user"
+  is_root || return 0
+  chown -R "$TEST_UID:$TEST_GID" "$T/user"
+  chown -R "$SINGLE_UID:$SINGLE_UID" "$T/single"
 }
 
 scene_conf() {
   local dir=$1 lock="shm" lacks=
   is_root || lock="file" # /dev/shm is the user's own podman's, too
-  [ "$(basename "$dir")" = user ] || may_lock_memory || lacks='cgroups = "disabled"'
+  [ "$(basename "$dir")" != root ] || may_lock_memory || lacks='cgroups = "disabled"'
   mkdir -p "$dir/home/.config/containers"
   cat >"$dir/conf/containers.conf" <<CONF
 [containers]
@@ -43,6 +46,7 @@ graphroot = "$dir/store"
 rootless_storage_path = "$dir/store"
 runroot = "$dir/run"
 CONF
+  [ "$(basename "$dir")" != single ] || printf '[storage.options.overlay]\nignore_chown_errors = "true"\n' >>"$dir/conf/storage.conf"
   : >"$dir/conf/registries.conf"
   : >"$dir/conf/cvmfs.conf"
   echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$dir/home/.config/containers/policy.json"
@@ -55,7 +59,7 @@ may_lock_memory() { (ulimit -l unlimited) 2>/dev/null; }
 # trust_registry PORT: pull from it without TLS.
 trust_registry() {
   local who
-  for who in user root; do
+  for who in user single root; do
     printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$1" >"$T/$who/conf/registries.conf"
   done
 }
@@ -63,8 +67,11 @@ trust_registry() {
 # environment WHO: what a process of the scene sees, one assignment a line.
 environment() {
   local dir=$T/$1 name
-  name=$TEST_USER
-  [ "$1" = user ] || name=root
+  case $1 in
+    user) name=$TEST_USER ;;
+    single) name=${TEST_USER}s ;;
+    root) name=root ;;
+  esac
   cat <<ENV
 PATH=$BIN:$TOOLS:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 HOME=$dir/home
@@ -80,11 +87,11 @@ CONTAINERS_REGISTRIES_CONF=$dir/conf/registries.conf
 CONTAINERS_CVMFS_CONF=$dir/conf/cvmfs.conf
 CVMFS_TEST_DIR=$T
 ENV
-  [ "$1" = user ] || may_lock_memory || echo BUILDAH_ISOLATION=chroot
+  [ "$1" != root ] || may_lock_memory || echo BUILDAH_ISOLATION=chroot
 }
 
-# rootless CMD…: run it as the test account; as_root CMD…: as root, with root's own store.
-# The closed descriptors are bats': what stays in the background must not hold them.
+# rootless CMD…: run it as the test account; single CMD…: as the one without subordinate ids (as root only); as_root CMD…: as
+# root. Each has a store of its own. The closed descriptors are bats': what stays in the background must not hold them.
 rootless() {
   local env
   mapfile -t env < <(environment user)
@@ -93,6 +100,12 @@ rootless() {
   else
     (cd / && exec env -i "${env[@]}" "$@" 3>&- 4>&-)
   fi
+}
+
+single() {
+  local env
+  mapfile -t env < <(environment single)
+  (cd / && exec env -i "${env[@]}" setpriv --reuid="$SINGLE_UID" --regid="$SINGLE_UID" --clear-groups "$@" 3>&- 4>&-)
 }
 
 as_root() {
@@ -105,14 +118,15 @@ podman_path() { echo "${PODMAN:-$BIN/podman}"; }
 
 # PODMAN_TIMEOUT, in seconds, ends a podman that hangs.
 rootless_podman() { rootless ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
+single_podman() { single ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
 root_podman() { as_root ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
 
 # scene_end: remove all containers and images of the scene.
 scene_end() {
   local status=0 runner
-  for runner in rootless_podman root_podman; do
-    # root's store is there only if the test used it
-    [ "$runner" = rootless_podman ] || [ -d "$T/root/store/overlay" ] || continue
+  for runner in rootless_podman single_podman root_podman; do
+    # the others' stores are there only if the test used them
+    [ "$runner" = rootless_podman ] || [ -d "$T/${runner%_podman}/store/overlay" ] || continue
     "$runner" rm --all --force --time 0 >/dev/null || status=1
     "$runner" rmi --all --force >/dev/null || status=1
   done

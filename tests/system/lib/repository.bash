@@ -60,7 +60,7 @@ repositories_clear() {
 # cvmfs_conf LINE…: the account's cvmfs.conf; the mounted repository comes first.
 cvmfs_conf() {
   local who
-  for who in user root; do
+  for who in user single root; do
     printf '%s\n' "repositories = [\"$REPOSITORY\"]" "$@" >"$T/$who/conf/cvmfs.conf"
   done
 }

@@ -4,15 +4,15 @@
 small_images() {
   local busybox
   [ -e "$RUN/small/index.json" ] && return
-  for busybox in /bin/busybox /usr/bin/busybox; do
-    [ ! -x "$busybox" ] || break
-  done
+  busybox=$(busybox_path)
   if readelf -l "$busybox" 2>/dev/null | grep -q INTERP; then
     echo "$busybox is not statically linked: install busybox-static"
     return 1
   fi
   "$TOOLS/images" small "$RUN/small.new" "$busybox" && mv "$RUN/small.new" "$RUN/small"
 }
+
+busybox_path() { if [ -x /bin/busybox ]; then echo /bin/busybox; else echo /usr/bin/busybox; fi; }
 
 # registry_with_images: the registry alone; images are $REGISTRY/small/….
 registry_with_images() {

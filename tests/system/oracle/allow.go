@@ -19,6 +19,7 @@ type allowances struct {
 	hidden  bool   // what others may not read gives EACCES, what they may not list or search is empty
 	partly  bool   // with hidden: or holds only some of it, for directories that local layers add to
 	now     *int64 // directories of that time or later have another
+	except  paths  // what differs there, and beneath
 }
 
 type owner struct{ uid, gid uint32 }
@@ -34,9 +35,10 @@ const (
 	byPartly  = "hidden-partly"
 	byNow     = "now"
 	byGhost   = "ghosts"
+	byExcept  = "excepted"
 )
 
-var allowedKinds = []string{byOwner, byLinks, byXattrs, byENOTSUP, bySeconds, byHidden, byPartly, byNow, byGhost}
+var allowedKinds = []string{byOwner, byLinks, byXattrs, byENOTSUP, bySeconds, byHidden, byPartly, byNow, byGhost, byExcept}
 
 func (a *allowances) flags(flags *flag.FlagSet) {
 	flags.Func("owner", "an owner that differs is `UID:GID` in OTHER", func(value string) error {
@@ -59,6 +61,8 @@ func (a *allowances) flags(flags *flag.FlagSet) {
 	flags.BoolVar(&a.hidden, "hidden", false, "in OTHER, files that others may not read may give EACCES, "+
 		"and directories that others may not list and search may be empty")
 	flags.BoolVar(&a.partly, "hidden-partly", false, "with --hidden: such directories may also show a part of what they hold")
+	a.except = paths{}
+	flags.Var(a.except, "except", "let pass what differs at `PATH` and beneath it; may be given again")
 	flags.Func("now", "directories with times of `SECONDS` or later may have another in OTHER", func(value string) error {
 		seconds, err := strconv.ParseInt(value, 10, 64)
 		a.now = &seconds

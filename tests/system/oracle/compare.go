@@ -76,9 +76,10 @@ func (c *comparison) run(out io.Writer) error {
 		}
 	}
 	for _, o := range c.other.entries {
-		if o.Type == kindGhost {
+		e := c.ordinary.byPath[o.Path]
+		if o.Type == kindGhost && (e == nil || e.Type != kindGhost) {
 			c.differ(o.Path, "ghost", "-", "listed, cannot be looked up")
-		} else if c.ordinary.byPath[o.Path] == nil {
+		} else if e == nil {
 			c.differ(o.Path, "entry", "absent", o.Type)
 		}
 	}
@@ -140,6 +141,10 @@ func (c *comparison) lacking(e *entry) {
 }
 
 func (c *comparison) differ(path, field, ordinary, other string) {
+	if c.except.covers(path) {
+		c.counts[byExcept]++
+		return
+	}
 	c.total++
 	if len(c.differences) < printed {
 		c.differences = append(c.differences, fmt.Sprintf("%s %s: ordinary %s, other %s", quoted(path), field, ordinary, other))

@@ -165,7 +165,6 @@ var never = map[string]damage{
 	"xattr EIO":             func(o map[string]*entry) { o["/attr"].Xattrs = nil; o["/attr"].Errors = []fault{{"listxattr", "EIO"}} },
 	"ghost":                 func(o map[string]*entry) { o["/file"] = &entry{Type: kindGhost} },
 	"ghost too many":        func(o map[string]*entry) { o["/extra"] = &entry{Type: kindGhost} },
-	"ghost in both":         func(o map[string]*entry) { o["/whited"] = &entry{Type: kindGhost} },
 	"ghost came to life":    func(o map[string]*entry) { o["/whited"] = sample()["/file"] },
 	"mount gone":            drop("/other"),
 }
@@ -208,6 +207,10 @@ func TestAllowed(t *testing.T) {
 		{"whole seconds", "--seconds", bySeconds, 1, func(o map[string]*entry) { o["/file"].Nsec = p(int64(0)) }},
 		{"hidden file", "--hidden", byHidden, 1, fails("/secret", "open", "EACCES")},
 		{"hidden file, read", "--hidden", byHidden, 1, fails("/secret", "read", "EACCES")},
+		{"owner, and whom it admits", "--owner 9:9", byOwner, 2, func(o map[string]*entry) {
+			o["/owned"].UID, o["/owned"].GID = p(uint32(9)), p(uint32(9))
+			fails("/owned", "open", "EACCES")(o)
+		}},
 		{"hidden directory", "--hidden", byHidden, 3, drop("/root/profile", "/root/sub", "/root/sub/file")},
 		{"unlisted directory", "--hidden", byHidden, 2, func(o map[string]*entry) {
 			drop("/unlisted/file")(o)
@@ -216,6 +219,8 @@ func TestAllowed(t *testing.T) {
 		{"a part", "--hidden --hidden-partly", byPartly, 1, drop("/root/profile")},
 		{"now", "--now 2000", byNow, 1, func(o map[string]*entry) { o["/new"].Mtime = p(int64(2001)) }},
 		{"ghost", "", byGhost, 1, func(map[string]*entry) {}},
+		{"ghost in both", "", byGhost, 0, func(o map[string]*entry) { o["/whited"] = &entry{Type: kindGhost} }},
+		{"except", "--except /open", byExcept, 2, func(o map[string]*entry) { o["/open"].Mode = "0777"; drop("/open/file")(o) }},
 	}
 	ordinary := writeRecord(t, sample(), captureFields)
 	for _, test := range tests {

@@ -122,6 +122,11 @@ func (c *comparison) content(e, o *entry) {
 			c.counts[byHidden]++
 			return
 		}
+		// Whom the permissions admit depends on the owner.
+		if c.foreign(e, o) && admits(e.Errors) && admits(faults) && (refused(e.Errors) || refused(faults)) {
+			c.counts[byOwner]++
+			return
+		}
 		c.plain(e, o, "errors", failures(e.Errors), failures(faults))
 	}
 	c.plain(e, o, "hash", e.Hash, o.Hash)
@@ -178,3 +183,11 @@ func ordered(set map[string]bool) []string {
 	sort.Strings(list)
 	return list
 }
+
+// foreign says if the other entry has the owner that stands for one that isn't kept.
+func (c *comparison) foreign(e, o *entry) bool {
+	return c.owner != nil && e.UID != nil && o.UID != nil && (*e.UID != *o.UID || *e.GID != *o.GID)
+}
+
+// admits says if nothing failed but by the permissions.
+func admits(faults []fault) bool { return len(faults) == 0 || refused(faults) }

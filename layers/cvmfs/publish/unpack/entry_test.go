@@ -60,7 +60,8 @@ func TestHostile(t *testing.T) {
 		{"a name too long", []tar.Header{file(strings.Repeat("n", 256), 0o644)}, strings.Repeat("n", 256), nil},
 		{"an unknown type", []tar.Header{{Name: "odd", Typeflag: 'Z', Mode: 0o644}}, "odd", nil},
 		{"a marker that is a symlink", []tar.Header{symlink(".cvmfscatalog", "../neighbour/precious")}, "", []string{}},
-		{"a marker that is a directory", []tar.Header{dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/x", 0o644)}, "", []string{}},
+		{"a marker that is a directory", []tar.Header{dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/x", 0o644)}, "",
+			[]string{"d0755 .cvmfscatalog", "-0644 .cvmfscatalog/x"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			outside := imagetest.TempDir(t)

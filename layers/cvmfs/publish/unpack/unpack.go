@@ -138,11 +138,14 @@ func device(h *tar.Header) int {
 }
 
 // mark puts the marker into the layer's root, in place of what the tar may
-// have under that name.
+// have under that name, unless it is a directory: that is content, and shown.
 func (u *unpacker) mark() error {
 	p, err := u.parent(".")
 	if err != nil {
 		return err
+	}
+	if _, directory := u.dirs[cvmfs.CatalogMarker]; directory {
+		return nil
 	}
 	if err := u.remove(p, cvmfs.CatalogMarker); err != nil {
 		return err

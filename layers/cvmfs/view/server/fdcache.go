@@ -25,6 +25,7 @@ type fdCache struct {
 // fdEntry is one descriptor; it stays open while refs > 0.
 type fdEntry struct {
 	fd     int
+	size   int64 // of a regular file, in bytes
 	key    fdKey
 	refs   int
 	elem   *list.Element
@@ -35,15 +36,16 @@ func newFDCache(max int) *fdCache {
 	return &fdCache{max: max, entries: map[fdKey]*fdEntry{}, order: list.New()}
 }
 
-// get gives the descriptor for key, opening it if need be. The caller puts it back.
-func (c *fdCache) get(key fdKey, open func() (int, error)) (*fdEntry, error) {
+// get gives the descriptor for key, opening it if need be: open returns it, and
+// a regular file's size. The caller puts it back.
+func (c *fdCache) get(key fdKey, open func() (int, int64, error)) (*fdEntry, error) {
 	c.mu.Lock()
 	if e := c.use(key); e != nil {
 		c.mu.Unlock()
 		return e, nil
 	}
 	c.mu.Unlock()
-	fd, err := open()
+	fd, size, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func (c *fdCache) get(key fdKey, open func() (int, error)) (*fdEntry, error) {
 		unix.Close(fd)
 		return e, nil
 	}
-	e := &fdEntry{fd: fd, key: key, refs: 1, cached: true}
+	e := &fdEntry{fd: fd, size: size, key: key, refs: 1, cached: true}
 	e.elem = c.order.PushFront(e)
 	c.entries[key] = e
 	for c.order.Len() > c.max {

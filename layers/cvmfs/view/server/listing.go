@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readDir lists a directory as one layer holds it. What the user may not read
-// or search is empty: such a directory is shown with its metadata, can be
-// entered and written to, and hides what it holds.
+// readDir lists a directory as one layer holds it. One that the user may not
+// read or search is shown with its metadata, can be entered and written to, and
+// holds nothing; what is beneath is hidden, too, because nobody knows what of
+// it was deleted.
 func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 	dir, err := v.dir(n, l)
 	if err != nil {
@@ -22,6 +23,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay}
 	fd, err := openDir(dir.fd, ".")
 	if fd < 0 {
+		listing.Opaque = true
 		return listing, err
 	}
 	defer unix.Close(fd)
@@ -29,8 +31,16 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 		return listing, err
 	}
 	if listing.Overlay {
-		listing.Opaque, err = overlayOpaque(fd)
+		if n.parent != nil {
+			listing.Opaque, err = overlayOpaque(fd)
+		}
 		return listing, err
+	}
+	if n.parent == nil { // overlayfs does not know of opaque roots, so that ordinary layers have none
+		listing.Entries = slices.DeleteFunc(listing.Entries, func(e merge.Entry) bool {
+			kind, _, _ := whiteout.Parse(e.Name)
+			return kind == whiteout.Opaque
+		})
 	}
 	for _, i := range merge.Deletes(listing.Entries) {
 		if hollow, err := v.hollow(fd, listing.Entries[i].Name); err != nil {

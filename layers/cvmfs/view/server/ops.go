@@ -1,6 +1,8 @@
 package server
 
 import (
+	"math"
+
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sys/unix"
@@ -119,7 +121,10 @@ func (v *View) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadRe
 		return nil, status(err)
 	}
 	defer v.files.put(f)
-	size := min(int(in.Size), len(buf))
+	if in.Offset > math.MaxInt64 {
+		return nil, fuse.EINVAL
+	}
+	size := int(min(int64(in.Size), int64(len(buf)), max(f.size-int64(in.Offset), 0)))
 	done := 0
 	// A short read means the end to the kernel, so only the end may be short.
 	for done < size {
@@ -149,25 +154,10 @@ func (v *View) OpenDir(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fus
 	return fuse.ENOSYS
 }
 
-// ReadDir lists names.
+// ReadDir lists names, from the request's offset: 0 and 1 are "." and "..",
+// the rest counts the listing. There is no ReadDirPlus: it would read the
+// attributes of each name where most callers want none, and the rest asks.
 func (v *View) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return v.readdir(in, func(_ *node, _ *child, e fuse.DirEntry) bool { return out.AddDirEntry(e) })
-}
-
-// ReadDirPlus lists names with attributes, each a look-up.
-func (v *View) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return v.readdir(in, func(n *node, c *child, e fuse.DirEntry) bool {
-		entry := out.AddDirLookupEntry(e)
-		if entry != nil && c != nil && !v.enter(n, c, entry).Ok() {
-			*entry = fuse.EntryOut{} // a name alone: its own look-up gives the error
-		}
-		return entry != nil
-	})
-}
-
-// readdir walks the listing from the request's offset: 0 and 1 are "." and
-// "..", the rest counts the listing. add says whether the entry had room.
-func (v *View) readdir(in *fuse.ReadIn, add func(*node, *child, fuse.DirEntry) bool) fuse.Status {
 	n := v.table.get(in.NodeId)
 	if n == nil || !n.isDir() {
 		return fuse.Status(unix.ESTALE)
@@ -178,24 +168,26 @@ func (v *View) readdir(in *fuse.ReadIn, add func(*node, *child, fuse.DirEntry) b
 	}
 	for off := in.Offset; off < uint64(len(l.children)+2); off++ {
 		e := fuse.DirEntry{Mode: fuse.S_IFDIR, Name: ".", Off: off + 1}
-		var c *child
 		switch off {
 		case 0:
 		case 1:
 			e.Name = ".."
 		default:
-			c = &l.children[off-2]
+			c := &l.children[off-2]
 			e.Name, e.Ino, e.Mode = c.Name, v.ino(c.Layer, c.Ino), uint32(c.DType)<<12
 			if c.Type == merge.Deleted {
 				e.Mode = unix.S_IFCHR
 			}
 		}
-		if !add(n, c, e) {
+		if !out.AddDirEntry(e) {
 			break
 		}
 	}
 	return fuse.OK
 }
+
+// Flush is answered ENOSYS once: the kernel then closes files without asking.
+func (v *View) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
 // StatFs passes on the repository's figures of when the view was made, with a
 // name length: the CVMFS client reports 0, and overlayfs takes that for the limit.

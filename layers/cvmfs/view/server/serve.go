@@ -64,7 +64,8 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 		MaxBackground:            64,
 		EnableSymlinkCaching:     true,
 		ExplicitDataCacheControl: true,
-		ExtraCapabilities:        capNoOpendirSupport | fuse.CAP_READDIRPLUS_AUTO,
+		ExtraCapabilities:        capNoOpendirSupport,
+		DisableReadDirPlus:       true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("taking over the FUSE connection: %w", err)

@@ -13,11 +13,13 @@ import (
 
 // dir gives a descriptor (O_PATH) of a directory as one layer holds it.
 func (v *View) dir(n *node, l int) (*fdEntry, error) {
-	return v.dirs.get(fdKey{n, l}, func() (int, error) {
+	return v.dirs.get(fdKey{n, l}, func() (fd int, _ int64, err error) {
 		if n.parent == nil {
-			return unix.FcntlInt(uintptr(v.layers[l].root), unix.F_DUPFD_CLOEXEC, 0)
+			fd, err = unix.FcntlInt(uintptr(v.layers[l].root), unix.F_DUPFD_CLOEXEC, 0)
+		} else {
+			fd, err = v.openAt(n, l, unix.O_PATH|unix.O_DIRECTORY)
 		}
-		return v.openAt(n, l, unix.O_PATH|unix.O_DIRECTORY)
+		return fd, 0, err
 	})
 }
 
@@ -41,18 +43,18 @@ func (v *View) file(n *node) (*fdEntry, error) {
 	if n.mode != unix.S_IFREG {
 		return nil, unix.EIO
 	}
-	return v.files.get(fdKey{n, n.layer}, func() (int, error) {
+	return v.files.get(fdKey{n, n.layer}, func() (int, int64, error) {
 		// O_NONBLOCK, for what is no regular file any more.
 		fd, err := v.openAt(n, n.layer, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 		if err != nil {
-			return -1, err
+			return -1, 0, err
 		}
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			unix.Close(fd)
-			return -1, fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
+			return -1, 0, fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
 		}
-		return fd, nil
+		return fd, st.Size, nil
 	})
 }
 

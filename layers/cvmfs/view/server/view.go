@@ -110,6 +110,9 @@ func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
 	out.Atime, out.Atimensec = uint64(st.Atim.Sec), uint32(st.Atim.Nsec)
 	out.Mtime, out.Mtimensec = uint64(st.Mtim.Sec), uint32(st.Mtim.Nsec)
 	out.Ctime, out.Ctimensec = uint64(st.Ctim.Sec), uint32(st.Ctim.Nsec)
+	if st.Mtim.Sec < 0 && st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		out.Mtime, out.Mtimensec = 0, 0 // the extraction of a layer gives no earlier time to anything but links
+	}
 	out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}
 	if v.layers[n.layer].Overlay {
 		out.Owner = fuse.Owner{Uid: v.shown(v.UIDs, st.Uid), Gid: v.shown(v.GIDs, st.Gid)}
@@ -135,12 +138,27 @@ func (v *View) shown(ranges []spec.Range, id uint32) uint32 {
 	return id
 }
 
-// ino keeps the inode numbers of layers on different file systems apart.
+// inoBits is how many bits of an inode number the view uses. overlayfs puts the
+// number of a file system into the upper ones (xino), so that all that a
+// container sees seems to be on one file system, as with local layers; 127
+// lowers take 7 bits, and some are left for the kernel.
+const inoBits = 54
+
+// ino gives the inode number to show for that of a layer's file system: the
+// same, if it is small; else one that is made of it, as also for layers that
+// are on another file system than the topmost.
 func (v *View) ino(l int, ino uint64) uint64 {
-	if dev := v.layers[l].stat.Dev; dev != v.layers[0].stat.Dev {
-		return ino ^ dev<<44
+	dev := v.layers[l].stat.Dev
+	if dev == v.layers[0].stat.Dev && ino < 1<<(inoBits-1) {
+		return ino
 	}
-	return ino
+	// The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): every bit
+	// counts. Two of a million numbers meet with a chance of one in 20,000.
+	x := ino + dev*0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return x>>(65-inoBits) | 1<<(inoBits-1)
 }
 
 // statChild reads the metadata that the view presents for c.

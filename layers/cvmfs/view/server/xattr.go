@@ -19,10 +19,10 @@ var opaqueNames = map[string]bool{
 
 // GetXAttr answers for opaque directories where something lies beneath the
 // view, and for the files' own attributes where the repository keeps any. With
-// neither, ENOSYS tells the kernel once and for all not to ask: overlayfs
-// would ask for each name.
+// neither, ENOSYS tells the kernel once and for all not to ask, unless the spec
+// wants an answer: overlayfs would ask for each name.
 func (v *View) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, attr string, dest []byte) (uint32, fuse.Status) {
-	if len(v.below) == 0 && !v.xattr {
+	if len(v.below) == 0 && !v.xattr && !v.Xattrs {
 		return 0, fuse.ENOSYS
 	}
 	n := v.table.get(h.NodeId)

@@ -32,6 +32,11 @@ type Spec struct {
 	// first. What the layers delete of them comes out as overlayfs's whiteouts
 	// and opaque directories.
 	Below []string `json:"below,omitempty"`
+	// Xattrs asks for an answer to each question for an extended attribute.
+	// Without it, "not supported" is one where there are none at all, which
+	// saves the kernel's overlayfs a question for each file; fuse-overlayfs
+	// takes it for a failure.
+	Xattrs bool `json:"xattrs,omitempty"`
 	// NoDevices leaves device nodes out, as the extraction of a layer in a user
 	// namespace does: they could not be opened there anyway.
 	NoDevices bool `json:"no-devices,omitempty"`

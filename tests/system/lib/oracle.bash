@@ -1,0 +1,94 @@
+# The oracle: one image, pulled the ordinary way and from a repository by the same podman. What containers show of both is
+# recorded from inside and compared, entry by entry (tests/system/oracle). docs/same.md has what may differ, and why.
+# shellcheck disable=SC2034,SC2154 # REPOSITORY is lib/repository's; output and stderr are lib/bats's
+
+# oracle_images: the crafted images of all hard cases, and the tree of a site that published them. Made once for a run.
+oracle_images() {
+  small_images || return 1
+  [ ! -d "$RUN/hard-tree" ] || return 0
+  "$TOOLS/images" hard "$RUN/hard" "$(busybox_path)" && mkdir "$RUN/hard-tree.new" || return 1
+  registry_start "$RUN/hard" || return 1
+  local image
+  for image in $("$TOOLS/images" list "$RUN/hard" | cut -d' ' -f1 | sort -u); do
+    # A marker for a name of more than 251 bytes is a name too long for any file system.
+    [ "$image" = hard/longest:1 ] || publish "$image" "$RUN/hard-tree.new" || return 1
+  done
+  registry_stop
+  mv "$RUN/hard-tree.new" "$RUN/hard-tree"
+}
+
+# oracle_site [TREE]: registry and repository with all hard images.
+oracle_site() {
+  oracle_images && registry_start "$RUN/hard" && repository_mount "${1:-$RUN/hard-tree}" && cvmfs_conf
+}
+
+# oracle_lacking IMAGE N…: a repository, instead of the mounted one, that has the image's layers but these.
+oracle_lacking() {
+  local image=$1 tree digest n
+  shift
+  tree=$(mktemp -d "$T/tree.XXXX")
+  chmod 755 "$tree"
+  while read -r n digest; do
+    [[ " $* " != *" $n "* ]] || continue
+    [ -e "$RUN/hard-tree/$(layer_dir "$digest")" ] || continue
+    mkdir -p "$tree/$(dirname "$(layer_dir "$digest")")"
+    # hard links: as large trees as these are not copied for each test
+    [ -e "$tree/$(layer_dir "$digest")" ] || cp -al "$RUN/hard-tree/$(layer_dir "$digest")" "$tree/$(layer_dir "$digest")"
+  done < <("$TOOLS/images" list "$RUN/hard" | awk -v i="$image" '$1 == i { print $2, $3 }')
+  repository_unmount
+  repository_mount "$tree" && cvmfs_conf "${ORACLE_CONF[@]}"
+}
+
+# hard_layers IMAGE: how many it has.
+hard_layers() { "$TOOLS/images" list "$RUN/hard" | grep -c "^$1 "; }
+
+# podman_as WHO ARG…: user, single or root. run_podman_as checks like run_podman.
+podman_as() {
+  case $1 in
+    user) rootless_podman "${@:2}" ;;
+    *) "$1_podman" "${@:2}" ;;
+  esac
+}
+
+run_podman_as() {
+  case $1 in
+    user) run_podman "${@:2}" ;;
+    *) "$1_run_podman" "${@:2}" ;;
+  esac
+}
+
+# What podman itself puts into a container.
+ORACLE_PRUNE=(/proc /sys /dev /run/.containerenv /run/secrets /etc/hosts /etc/hostname /etc/resolv.conf /etc/mtab /.oracle)
+
+# record WHO FILE [OPTION…] IMAGE: what a container of IMAGE sees.
+record() {
+  local who=$1 file=$2 prune=() path
+  shift 2
+  for path in "${ORACLE_PRUNE[@]}"; do prune+=(--prune "$path"); done
+  podman_as "$who" run --rm --volume "$TOOLS/oracle:/.oracle:ro" --entrypoint '["/.oracle"]' "$@" \
+    capture "${prune[@]}" / >"$file" 2>"$file.errors" || {
+    cat "$file.errors"
+    fail "recording what a container of $* sees"
+  }
+}
+
+# same CASE ORDINARY OTHER [FLAG…]: compare two records; the case goes into the table.
+same() {
+  local case=$1 ordinary=$2 other=$3 result=same status=0 out
+  shift 3
+  out=$("$TOOLS/oracle" compare "$@" "$ordinary" "$other" 2>&1) || status=$?
+  [ "$status" = 0 ] || result=DIFFERS
+  printf '%-10s %-70s %s\n' "$result" "$case" "$(tail -n 1 <<<"$out")" >>"$RUN/oracle.table"
+  [ "$status" = 0 ] || fail "$case: $out"
+}
+
+# What a repository behind a CVMFS client does not hold; docs/same.md. Directories that no tar names have the time of their
+# making.
+oracle_allowed() { ALLOWED_DIFFERENCES=(--owner 0:0 --links --xattrs --seconds --hidden --now "$ORACLE_BEGIN"); }
+
+# oracle_table: print the table of the cases so far, and begin another.
+oracle_table() {
+  [ -e "$RUN/oracle.table" ] || return 0
+  sed 's/^/# /' "$RUN/oracle.table" >&3
+  rm "$RUN/oracle.table"
+}
