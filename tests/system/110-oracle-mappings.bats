@@ -67,6 +67,9 @@ cheap() {
 FUSE_OVERLAYFS_LACKS=(--except /opaques/recreated --except /replaced/marked-dir-link --except /replaced/marked-link-dir
   --except /whiteouts/again --except /whiteouts/again-file --except /whiteouts/dir-again --except /whiteouts/merged)
 
+# Hard links that an ordinary chown takes apart.
+CHOWN_SEPARATES=(--except /links --except /replaced/linked-b --except /whiteouts/other)
+
 # mappings WHO OVERLAY OPTIONS…: OPTIONS are a mapping each, words in one string.
 mappings() {
   local who=$1 overlay=$2 kind n options=() mapping except
@@ -82,7 +85,7 @@ mappings() {
       n=$((n + 1))
       read -ra options <<<"$mapping"
       # The chown of an ordinary image, to map its owners, takes names of hard links from each other.
-      if [[ $kind$mapping == mixed*--u*ns=* || $kind$mapping == mixed*--uidmap* ]]; then except=(--except /links); else except=(); fi
+      if [[ $kind$mapping == mixed*--u*ns=* || $kind$mapping == mixed*--uidmap* ]]; then except=("${CHOWN_SEPARATES[@]}"); else except=(); fi
       record "$who" "$T/$kind.$n" "${options[@]}" "$REGISTRY/$IMAGE"
       [ "$kind" = ordinary ] || cheap "$who" "$kind" "${options[@]}" || return 1
       [ "$kind" = ordinary ] || same "$who, $overlay, $kind, $mapping" "$T/ordinary.$n" "$T/$kind.$n" \

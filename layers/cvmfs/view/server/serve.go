@@ -66,6 +66,7 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 		ExplicitDataCacheControl: true,
 		ExtraCapabilities:        capNoOpendirSupport,
 		DisableReadDirPlus:       true,
+		EnableAcl:                s.Xattrs, // else the kernel answers questions for these itself: not supported
 	})
 	if err != nil {
 		return nil, fmt.Errorf("taking over the FUSE connection: %w", err)
