@@ -109,6 +109,9 @@ func (p *probe) sameInodes(dir string) {
 	p.must("getdents", err)
 	byStat, byFstat := 0, 0
 	for _, e := range entries {
+		if e.name == ".." {
+			continue // with local layers it is the parent in the directory's own layer
+		}
 		var st, fst unix.Stat_t
 		p.must("stat", unix.Lstat(dir+"/"+e.name, &st))
 		if st.Ino != e.ino {

@@ -167,11 +167,11 @@ func (v *View) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLis
 		return status(err)
 	}
 	for off := in.Offset; off < uint64(len(l.children)+2); off++ {
-		e := fuse.DirEntry{Mode: fuse.S_IFDIR, Name: ".", Off: off + 1}
+		e := fuse.DirEntry{Mode: fuse.S_IFDIR, Name: ".", Ino: l.ino, Off: off + 1}
 		switch off {
 		case 0:
 		case 1:
-			e.Name = ".."
+			e.Name, e.Ino = "..", n.parentIno()
 		default:
 			c := &l.children[off-2]
 			e.Name, e.Ino, e.Mode = c.Name, v.ino(c.Layer, c.Ino), uint32(c.DType)<<12

@@ -68,6 +68,21 @@ func (v *View) stat(parent *node, name string, l int, st *unix.Stat_t) error {
 	return retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
 }
 
+// dirIno gives a directory's inode number as it is shown.
+func (v *View) dirIno(n *node) (uint64, error) {
+	if n.parent == nil {
+		return v.ino(0, v.layers[0].stat.Ino), nil
+	}
+	dir, err := v.dir(n, n.layer)
+	if err != nil {
+		return 0, err
+	}
+	defer v.dirs.put(dir)
+	var st unix.Stat_t
+	err = retry(func() error { return unix.Fstat(dir.fd, &st) })
+	return v.ino(n.layer, st.Ino), err
+}
+
 // readlink gives a symbolic link's target as it was published. A CVMFS client
 // expands variables in what readlink(2) returns, and has the original in an
 // attribute.

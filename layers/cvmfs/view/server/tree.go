@@ -31,6 +31,7 @@ type node struct {
 // listing is what a directory holds, sorted by name. A repository's content
 // does not change under a revision, so it is read once.
 type listing struct {
+	ino      uint64 // of the directory itself
 	children []child
 	opaque   bool
 }
@@ -140,6 +141,18 @@ func (t *table) forget(id, lookups uint64) *node {
 	return n
 }
 
+// parentIno is what a directory's ".." is listed with.
+func (n *node) parentIno() uint64 {
+	above := n.parent
+	if above == nil {
+		above = n
+	}
+	if l := above.listing.Load(); l != nil { // it was listed when n was looked up
+		return l.ino
+	}
+	return 0
+}
+
 // list gives a directory's listing, reading it at first use.
 func (v *View) list(n *node) (*listing, error) {
 	if l := n.listing.Load(); l != nil {
@@ -173,7 +186,11 @@ func (v *View) list(n *node) (*listing, error) {
 		}
 	}
 	children, opaque := merge.Directory(raw)
-	l := &listing{children: make([]child, 0, len(children)), opaque: opaque}
+	ino, err := v.dirIno(n)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{ino: ino, children: make([]child, 0, len(children)), opaque: opaque}
 	deletes := v.deletes(n)
 	for _, c := range children {
 		if c.Type != merge.Deleted || !opaque && deletes(c.Name) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -17,6 +18,9 @@ var opaqueNames = map[string]bool{
 	"trusted.fuseoverlayfs.opaque": true,
 }
 
+// namespaces are those that attributes have on Linux (xattr(7)).
+var namespaces = []string{"security.", "system.", "trusted.", "user."}
+
 // GetXAttr answers for opaque directories where something lies beneath the
 // view, and for the files' own attributes where the repository keeps any. With
 // neither, ENOSYS tells the kernel once and for all not to ask, unless the spec
@@ -28,6 +32,9 @@ func (v *View) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, attr string, dest [
 	n := v.table.get(h.NodeId)
 	if n == nil {
 		return 0, fuse.Status(unix.ESTALE)
+	}
+	if !slices.ContainsFunc(namespaces, func(space string) bool { return strings.HasPrefix(attr, space) }) {
+		return 0, fuse.Status(unix.EOPNOTSUPP) // as file systems answer that hold attributes
 	}
 	if opaqueNames[attr] {
 		opaque, err := v.opaque(n)
