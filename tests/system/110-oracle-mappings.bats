@@ -132,3 +132,54 @@ root_mappings=("--user 0" "--user 33" "--uidmap 0:200000:65536 --gidmap 0:300000
     --except /etc/passwd --except /etc/group
   run_podman start --attach kept
 }
+
+# inner_podman: what a podman inside a container of its own reads.
+inner_podman() {
+  local inner=$1
+  mkdir -p "$inner/.config/containers" "$inner/tmp"
+  printf '[storage]\ndriver = "overlay"\ngraphroot = "/inner/store"\nrunroot = "/inner/run"\n' >"$inner/storage.conf"
+  cat >"$inner/containers.conf" <<CONF
+[containers]
+netns = "host"
+cgroups = "disabled"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "crun"
+lock_type = "file"
+CONF
+  cp "$T/user/conf/registries.conf" "$T/user/conf/cvmfs.conf" "$inner"
+  cp "$T/user/home/.config/containers/policy.json" "$inner/.config/containers"
+  cat >"$inner/script" <<'SH'
+set -e
+export HOME=/inner TMPDIR=/inner/tmp CONTAINERS_STORAGE_CONF=/inner/storage.conf CONTAINERS_CONF=/inner/containers.conf
+export CONTAINERS_REGISTRIES_CONF=/inner/registries.conf CONTAINERS_CVMFS_CONF=/inner/cvmfs.conf
+for mode in off only; do
+  podman pull --quiet --cvmfs=$mode $IMAGE
+  podman images --all --no-trunc
+  podman run --rm --volume $TOOLS/oracle:/.oracle:ro --entrypoint '["/.oracle"]' $IMAGE capture $PRUNE / >/inner/$mode
+  podman run --rm $IMAGE sh -c 'echo more >>/etc/os-release; rm /etc/group; cat /etc/os-release'
+  podman rmi --all --force
+done
+SH
+  chmod -R a+rwX "$inner"
+}
+
+@test "podman in podman" {
+  local inner=$T/inner path prune=
+  registry_stop
+  site
+  for path in "${ORACLE_PRUNE[@]}"; do prune+=" --prune $path"; done
+  mkdir "$inner"
+  inner_podman "$inner"
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/base:1"
+  registry_mark
+  # The machine's own programs, in a container from CVMFS.
+  run_podman run --rm --privileged --network host --device /dev/fuse --volume "$inner:/inner" --volume "$BIN:$BIN:ro" \
+    --volume "$TOOLS:$TOOLS:ro" --volume "$REPOSITORY:$REPOSITORY:rslave" --volume /usr:/usr:ro --volume /lib:/lib:ro \
+    --volume /lib64:/lib64:ro --env PATH="$BIN:/usr/bin:/usr/sbin:/bin" --env TOOLS="$TOOLS" --env PRUNE="$prune" \
+    --env IMAGE="$REGISTRY/small/deletions:1" "$REGISTRY/small/base:1" sh /inner/script
+  equal "$(grep -c '^ID=crafted$' <<<"$output")" 2 "containers that ran"
+  equal "$(registry_layer_requests)" 4 "requests for layers, by the ordinary pull"
+  same "small/deletions:1, podman in podman" "$inner/off" "$inner/only" "${ALLOWED_DIFFERENCES[@]}"
+}

@@ -1,0 +1,131 @@
+# What a repository does hold, a container shows exactly: on a plain directory, which keeps links, attributes and times to
+# the nanosecond, next to nothing is allowed; on one in overlayfs's form, stacked as it is, nothing at all.
+
+load lib/bats
+
+setup_file() { rm -f "$RUN/oracle.table"; }
+teardown_file() { oracle_table; }
+
+setup() {
+  needs_root
+  test_begin
+  oracle_images
+  registry_start "$RUN/hard"
+  # Directories that are made with the container have the time of that.
+  EXACT=(--now "$(date +%s)")
+}
+
+teardown() { ! is_root || test_end; }
+
+# extracted WHO IMAGE TREE: the layers of an image that is in the store, as the ordinary pull extracted them: in overlayfs's
+# form, with all that a file system keeps.
+extracted() {
+  local digest id to
+  while read -r digest; do
+    to=$3/$(layer_dir "$digest")/layerfs
+    [ ! -e "$to" ] || continue
+    id=$(layers_json "$1" | jq -r --arg digest "$digest" '[.[] | select(."compressed-diff-digest" == $digest)][0].id')
+    mkdir -p "$(dirname "$to")"
+    cp -a "$T/$1/store/overlay/$id/diff" "$to" || return 1
+  done < <("$TOOLS/images" list "$RUN/hard" | awk -v i="$2" '$1 == i { print $3 }')
+}
+
+# aufs_form TREE: turn the deletions of a tree that root extracted into the names that a repository has. What that does to
+# directories' times is undone.
+aufs_form() {
+  local path dir
+  while IFS= read -r -d '' path; do
+    [ "$(stat -c %t:%T -- "$path")" = 0:0 ] || continue
+    dir=${path%/*}
+    touch -r "$dir" "$T/time"
+    rm -- "$path" && : >"$dir/.wh.${path##*/}" && touch -r "$T/time" -- "$dir" || return 1
+  done < <(find "$1" -type c -print0)
+  while IFS= read -r -d '' dir; do
+    getfattr --only-values -n trusted.overlay.opaque -- "$dir" >"$T/opaque" 2>/dev/null || continue
+    [ "$(cat "$T/opaque")" = y ] || continue
+    touch -r "$dir" "$T/time"
+    setfattr -x trusted.overlay.opaque -- "$dir" && : >"$dir/.wh..wh..opq" && touch -r "$T/time" -- "$dir" || return 1
+  done < <(find "$1" -type d -print0)
+}
+
+# exact WHO FORM IMAGE OPTIONS…: ordinary, and on a plain directory in overlayfs's form (direct) or with AUFS names (served);
+# OPTIONS are a mapping each, words in one string. EXACT has what may differ.
+exact() {
+  local who=$1 form=$2 image=$3 from=$1 mapping options n=0
+  shift 3
+  REPOSITORY=$T/exact.$n
+  while [ -e "$REPOSITORY" ]; do
+    n=$((n + 1))
+    REPOSITORY=$T/exact.$n
+  done
+  mkdir "$REPOSITORY"
+  chmod 755 "$REPOSITORY"
+  : >"$T/$who/conf/cvmfs.conf"
+  run_podman_as "$who" pull --quiet "$REGISTRY/$image"
+  if [ "$form" = direct ]; then
+    cvmfs_conf 'view = "direct"'
+  else
+    from=root # owners and marks are those of root's pull
+    [ "$who" = root ] || root_run_podman pull --quiet "$REGISTRY/$image"
+    cvmfs_conf
+  fi
+  extracted "$from" "$image" "$REPOSITORY" || return 1
+  [ "$from" = "$who" ] || root_run_podman rmi --all --force
+  [ "$form" = direct ] || aufs_form "$REPOSITORY" || return 1
+  n=0
+  for mapping in "$@"; do
+    n=$((n + 1))
+    read -ra options <<<"$mapping"
+    record "$who" "$T/ordinary.$n" "${options[@]}" "$REGISTRY/$image" || return 1
+  done
+  run_podman_as "$who" rmi --all --force
+  run_podman_as "$who" pull --quiet --cvmfs=only "$REGISTRY/$image"
+  n=0
+  for mapping in "$@"; do
+    n=$((n + 1))
+    read -ra options <<<"$mapping"
+    record "$who" "$T/exact" "${options[@]}" "$REGISTRY/$image" || return 1
+    same "$image, $who, $form, $mapping" "$T/ordinary.$n" "$T/exact" "${EXACT[@]}" || return 1
+  done
+  run_podman_as "$who" rmi --all --force
+}
+
+# A view shows one owner for all.
+@test "root, a plain directory" {
+  EXACT+=(--owner 0:0)
+  exact root served hard/everything:1 "--user 0"
+}
+
+@test "root, plain directories: implied directories, devices, times long ago, closed directories" {
+  local image
+  EXACT+=(--owner 0:0)
+  for image in implied devices past closed; do exact root served "hard/$image:1" "--user 0" || return 1; done
+}
+
+# Its permissions keep contents from the user.
+@test "rootless, a plain directory" {
+  EXACT+=(--owner 0:0 --hidden --hidden-partly)
+  exact user served hard/everything:1 "--user 0"
+}
+
+@test "root, layer directories as they are" { exact root direct hard/everything:1 "--user 0" "--user 1000"; }
+
+@test "root, layer directories as they are: every hard case" {
+  local image
+  for image in implied inside ghosts devices closed ids past twice; do exact root direct "hard/$image:1" "--user 0" || return 1; done
+}
+
+@test "root, layer directories as they are, mapped ids" {
+  EXACT+=(--except /etc/passwd --except /etc/group)
+  exact root direct hard/everything:1 "--uidmap 0:200000:65536 --gidmap 0:300000:65536" "--userns=auto:size=65536"
+}
+
+@test "rootless, layer directories as they are" { exact user direct hard/everything:1 "--user 0" "--user 1000"; }
+
+@test "rootless, layer directories as they are, mapped ids" {
+  # podman adds its user to these. The chown of an ordinary image takes names of hard links from each other.
+  EXACT+=(--except /etc/passwd --except /etc/group --except /links --except /replaced/linked-b --except /whiteouts/other)
+  exact user direct hard/everything:1 "--userns=keep-id" "--uidmap 0:100:60000 --gidmap 0:200:60000"
+}
+
+@test "without subordinate ids, layer directories as they are" { exact single direct hard/everything:1 "--user 0"; }
