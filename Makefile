@@ -86,8 +86,8 @@ stock: ## Build bin/stock/podman from upstream as it is, for tests that compare
 # What knows about CVMFS needs no upstream tree, and is tested without one.
 .PHONY: unit
 unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages [UPSTREAM_TESTS=storage/drivers/overlay]
-	GOWORK=off go vet ./layers/...
-	GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/...
+	GOWORK=off go vet ./layers/... ./tests/...
+	GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/... ./tests/...
 	@for package in $(UPSTREAM_TESTS); do \
 		(set -x; cd "_build/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
 			go test -trimpath -buildvcs=false -tags '$(TAGS)' $(GOTESTFLAGS) "./$${package#*/}"); \
@@ -96,6 +96,10 @@ unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages [UPSTREAM
 .PHONY: system
 system: build ## Run the system tests, rootless first [TESTS=030]
 	tests/system/run $(TESTS)
+
+.PHONY: bench
+bench: build ## Measure views beside local layers and fuse-overlayfs [BENCH='--rounds 2 start science']
+	tests/bench/run $(BENCH)
 
 .PHONY: lint
 lint: ## gofmt, go vet, shellcheck, file sizes
