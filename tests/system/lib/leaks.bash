@@ -5,22 +5,28 @@
 # carry no environment, that were not there before the run.
 test_processes() {
   local mark=CVMFS_TEST_DIR=${1:-$RUN} proc uid
-  for proc in /proc/[0-9]*; do
-    [ "${proc#/proc/}" != "$BASHPID" ] || continue
-    if is_root; then
-      uid=$(stat -c %u "$proc" 2>/dev/null) || continue
+  if is_root; then
+    while read -r uid proc; do
       if [ "$uid" = "$TEST_UID" ] || [ "$uid" = "$SINGLE_UID" ] || { [ "$uid" -ge "$TEST_SUBID" ] && [ "$uid" -lt $((TEST_SUBID + 65536)) ]; }; then
-        echo "${proc#/proc/}"
-        continue
+        zombie "$proc" || echo "${proc#/proc/}"
       fi
-    fi
-    if ! is_root && [ "$(cat "$proc/comm" 2>/dev/null)" = cvmfs-view ] && [ "$(stat -c %u "$proc" 2>/dev/null)" = "$TEST_UID" ] &&
-      ! grep -qx "${proc#/proc/}" <<<"$VIEWS_BEFORE"; then
-      echo "${proc#/proc/}"
-      continue
-    fi
-    if [ -r "$proc/environ" ] && grep -qz "^$mark" "$proc/environ" 2>/dev/null; then echo "${proc#/proc/}"; fi
+    done < <(stat -c '%u %n' /proc/[0-9]* 2>/dev/null)
+  else
+    for proc in $(pgrep -x cvmfs-view -u "$TEST_UID"); do
+      grep -qx "$proc" <<<"$VIEWS_BEFORE" || echo "$proc"
+    done
+  fi
+  for proc in $(grep -lz "^$mark" /proc/[0-9]*/environ 2>/dev/null); do
+    proc=${proc#/proc/}
+    [ "${proc%/environ}" = "$BASHPID" ] || echo "${proc%/environ}"
   done
+}
+
+# zombie PROC: it has ended, all its threads have, and its parent is slow to hear of it.
+zombie() {
+  local stat tasks=("$1"/task/*)
+  { stat=$(<"$1/stat"); } 2>/dev/null || return 0
+  [[ $stat == *") Z "* ]] && [ ${#tasks[@]} = 1 ]
 }
 
 describe() {

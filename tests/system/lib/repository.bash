@@ -35,8 +35,8 @@ repository_unmount() {
   fi
   for tries in {1..30}; do
     # one that died left its file, and its number may be another's by now
-    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == cvmfs-standin* ]] || break
-    [ "$tries" != 20 ] || kill "$pid" 2>/dev/null || true
+    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == cvmfs-standin* ]] && ! zombie "/proc/$pid" || break
+    [ "$tries" != 3 ] || kill "$pid" 2>/dev/null || true
     sleep 0.1
   done
   rm -f "$T/$name.pid"
