@@ -111,3 +111,35 @@ corpus() {
 @test "empty layers" { corpus hard/empty:1; }
 @test "a shared layer" { corpus hard/shared:1; }
 @test "USER 1000" { corpus hard/user:1; }
+
+@test "two images that share layers, of one store" {
+  local one=$REGISTRY/hard/shared:1 two=$REGISTRY/hard/shared:2 image
+  for image in 1 2; do
+    run_podman pull --quiet "$REGISTRY/hard/shared:$image"
+    record user "$T/ordinary.$image" --user 0 "$REGISTRY/hard/shared:$image"
+  done
+  run_podman rmi --all --force
+  repository_mount "$RUN/hard-tree" && cvmfs_conf
+  run_podman pull --quiet --cvmfs=only "$one"
+  run_podman pull --quiet --cvmfs=only "$two"
+  equal "$(layer_count user local)" 0 "local layers"
+  shared_same "both remote" 1 2
+  run_podman pull --quiet --cvmfs=off "$two" # the other's lower layers become local as well
+  [ "$(layer_count user remote)" -gt 0 ] && [ "$(layer_count user local)" -gt 0 ] || fail "not both kinds of layers"
+  shared_same "one made local" 1 2
+  run_podman rmi "$two"
+  shared_same "the other removed" 1
+  run_podman pull --quiet --cvmfs=only "$two"
+  run_podman rmi "$one"
+  shared_same "the other removed" 2
+}
+
+# shared_same STATE N…
+shared_same() {
+  local state=$1 image
+  shift
+  for image in "$@"; do
+    record user "$T/now" --user 0 "$REGISTRY/hard/shared:$image"
+    same "hard/shared:$image, user, $state" "$T/ordinary.$image" "$T/now" "${ALLOWED_DIFFERENCES[@]}"
+  done
+}

@@ -133,6 +133,12 @@ root_mappings=("--user 0" "--user 33" "--uidmap 0:200000:65536 --gidmap 0:300000
   run_podman start --attach kept
 }
 
+@test "an image with a user of its own" {
+  IMAGE=hard/user:1
+  mappings user kernel "--env PLAIN=" "--userns=keep-id" "--userns=keep-id:uid=1000,gid=1000" "--user 0"
+  mappings root kernel "--env PLAIN=" "--user 0"
+}
+
 # inner_podman: what a podman inside a container of its own reads.
 inner_podman() {
   local inner=$1

@@ -32,6 +32,15 @@ pulled() {
   esac
 }
 
+# readable_site: the repository is a plain directory and the user's own, so nothing in it is kept from him.
+readable_site() {
+  repository_unmount
+  cp -a "$RUN/hard-tree" "$T/readable"
+  chown -R "$TEST_UID:$TEST_GID" "$T/readable"
+  REPOSITORY=$T/readable
+  cvmfs_conf
+}
+
 # plain_changes: a script for a container's shell. What it changes belongs to root, has no other link and no attributes: what
 # becomes of it is the same whether a repository holds that or not.
 plain_changes() {
@@ -40,8 +49,8 @@ set -e
 touch -d "@$(($(date +%s) - 5))" /tmp/began
 # Files: more, other, less, no content; moved; moved over one another; deleted; made again. The metadata alone; the time alone.
 cd /whiteouts
-echo more >>kept; echo again >again; chmod 4711 again-file/new
-cd merged; mv old new; echo again >old; rm -r both; mkdir both
+echo more >>kept; echo again >link; chmod 4711 dirlink/new
+cd again-dir; mv both/newest new; echo again >newest; rm -r both; mkdir both
 cd /opaques
 truncate -s 2 /whiteouts/tree
 cp -a plain/newest plain/copy; rm plain/newest; echo newest >plain/newest; chmod 600 plain/copy
@@ -52,7 +61,7 @@ rm -r nested/in; mkdir nested/in; mkdir nested/in/deep; echo again >nested/in/de
 rm -r emptied; mkdir emptied
 rm -r late/*
 mv inner /moved-inner; mkdir inner
-mv recreated recreated-too
+mv plain/sub sub-too
 chmod 2770 was-link; touch -d @1400000000 /replaced/dir-mode
 mkdir -p deep/er/est; mv was-file deep/er/est
 # One kind for another, and back.
@@ -119,7 +128,6 @@ entered_changes() {
   cat <<'SH'
 echo in >/replaced/shorter/in
 echo in >/replaced/link-dir/inside
-rm /links/loop-a; mkdir /links/loop-a; echo in >/links/loop-a/in
 for name in /names/files/*; do [ ! -d "$name" ] || echo in >"$name/in"; done
 SH
 }
@@ -139,7 +147,7 @@ attributes_set() {
   # shellcheck disable=SC2016 # expanded inside
   in_podman "$1" sh -euc '
     root=$(podman mount "$1")
-    for name in kinds/run kinds/user-attribute opaques/inner opaques/nothing/newer names/files whiteouts/again; do
+    for name in kinds/run kinds/user-attribute opaques/plain opaques/nothing/newer names/files replaced/emptied; do
       setfattr -n user.changed -v "$name" "$root/$name"
     done
     podman umount "$1" >/dev/null' attributes "$2"
@@ -172,6 +180,12 @@ mount_program() {
 diff_of() {
   run_podman_as "$1" diff "${@:3}" >"$T/log" || { cat "$T/log"; return 1; }
   LC_ALL=C sort "$T/stdout" >"$2"
+}
+
+# exported WHO CONTAINER FILE: a record of what podman export writes.
+exported() {
+  run_podman_as "$1" export --output "$T/$1/tmp/export.tar" "$2" || return 1
+  tar_record "$T/$1/tmp/export.tar" "$3" && rm "$T/$1/tmp/export.tar"
 }
 
 # layer_tar WHO IMAGE FILE: a record of the tar of an image's topmost layer, as a push reads it.

@@ -12,14 +12,13 @@ test_processes() {
       fi
     done < <(stat -c '%u %n' /proc/[0-9]* 2>/dev/null)
   else
-    for proc in $(pgrep -x cvmfs-view -u "$TEST_UID"); do
+    while read -r proc; do
       grep -qx "$proc" <<<"$VIEWS_BEFORE" || echo "$proc"
-    done
+    done < <(pgrep -x cvmfs-view -u "$TEST_UID")
   fi
-  for proc in $(grep -lz "^$mark" /proc/[0-9]*/environ 2>/dev/null); do
-    proc=${proc#/proc/}
-    [ "${proc%/environ}" = "$BASHPID" ] || echo "${proc%/environ}"
-  done
+  while IFS=/ read -r _ _ proc _; do
+    [ "$proc" = "$BASHPID" ] || echo "$proc"
+  done < <(grep -lz "^$mark" /proc/[0-9]*/environ 2>/dev/null)
 }
 
 # zombie PROC: it has ended, all its threads have, and its parent is slow to hear of it.

@@ -35,7 +35,7 @@ repository_unmount() {
   fi
   for tries in {1..30}; do
     # one that died left its file, and its number may be another's by now
-    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == cvmfs-standin* ]] && ! zombie "/proc/$pid" || break
+    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) != cvmfs-standin* ]] || zombie "/proc/$pid"; then break; fi
     [ "$tries" != 3 ] || kill "$pid" 2>/dev/null || true
     sleep 0.1
   done
