@@ -151,3 +151,45 @@ CHOWN_SEPARATES=(--except /links --except /replaced/linked-b --except /whiteouts
 }
 
 @test "without subordinate ids, layer directories as they are" { exact single direct hard/everything:1 "--user 0"; }
+
+# own_tree IMAGE: its published layers, with AUFS names, as the test account's own.
+own_tree() {
+  local digest
+  REPOSITORY=$T/user/tree
+  while read -r digest; do
+    mkdir -p "$REPOSITORY/$(dirname "$(layer_dir "$digest")")"
+    cp -a "$RUN/hard-tree/$(layer_dir "$digest")" "$REPOSITORY/$(layer_dir "$digest")"
+  done < <("$TOOLS/images" list "$RUN/hard" | awk -v i="$1" '$1 == i { print $3 }')
+  chown -hR "$TEST_UID:$TEST_GID" "$REPOSITORY"
+}
+
+# A view shows them then, for the sake of the owners: they are no fitter for that.
+@test "layer directories as they are, mapped ids: an AUFS marker is refused" {
+  own_tree hard/shared:2
+  cvmfs_conf 'view = "direct"'
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/hard/shared:2"
+  run_podman 126 run --rm --userns=keep-id "$REGISTRY/hard/shared:2" ls -A / /shared
+  contains "$stderr" 'view = "direct"'
+  contains "$stderr" ".wh.deleted-in-2"
+}
+
+@test "layer directories as they are, mapped ids: an owner that is not mapped is refused" {
+  REPOSITORY=$RUN/hard-tree
+  cvmfs_conf 'view = "direct"'
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/hard/shared:1"
+  run_podman 126 run --rm --userns=keep-id "$REGISTRY/hard/shared:1" ls -l /
+  contains "$stderr" 'view = "direct"'
+  contains "$stderr" "is not mapped"
+}
+
+@test "layer directories as they are, mapped ids: of a repository with a catalogue" {
+  own_tree hard/shared:1
+  REPOSITORY_UID=$TEST_UID
+  repository_mount "$REPOSITORY"
+  cvmfs_conf 'view = "direct"'
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/hard/shared:1"
+  run_podman run --rm "$REGISTRY/hard/shared:1" cat /shared/both
+  equal "$output" both
+  run_podman run --rm --userns=keep-id "$REGISTRY/hard/shared:1" cat /shared/both
+  equal "$output" both
+}
