@@ -72,6 +72,8 @@ exact() {
   extracted "$from" "$image" "$REPOSITORY" || return 1
   [ "$from" = "$who" ] || root_run_podman rmi --all --force
   [ "$form" = direct ] || aufs_form "$REPOSITORY" || return 1
+  # What is really nobody's cannot be told from what is not mapped, and is refused.
+  [ "$who $form" != "user direct" ] || chown -h "$TEST_UID:$TEST_GID" "$REPOSITORY"/.layers/*/*/layerfs/kinds/nobody 2>/dev/null || true
   n=0
   for mapping in "$@"; do
     n=$((n + 1))
@@ -138,7 +140,10 @@ CHOWN_SEPARATES=(--except /links --except /replaced/linked-b --except /whiteouts
   exact root direct hard/everything:1 "--uidmap 0:200000:65536 --gidmap 0:300000:65536"
 }
 
-@test "rootless, layer directories as they are" { exact user direct hard/everything:1 "--user 0" "--user 1000"; }
+@test "rootless, layer directories as they are" {
+  EXACT+=(--except /kinds/nobody)
+  exact user direct hard/everything:1 "--user 0" "--user 1000"
+}
 
 @test "rootless, layer directories as they are: every hard case" {
   local image
@@ -146,7 +151,7 @@ CHOWN_SEPARATES=(--except /links --except /replaced/linked-b --except /whiteouts
 }
 
 @test "rootless, layer directories as they are, mapped ids" {
-  EXACT+=("${USERS[@]}" "${CHOWN_SEPARATES[@]}")
+  EXACT+=("${USERS[@]}" "${CHOWN_SEPARATES[@]}" --except /kinds/nobody)
   exact user direct hard/everything:1 "--userns=keep-id" "--uidmap 0:100:60000 --gidmap 0:200:60000"
 }
 

@@ -16,7 +16,7 @@ import (
 // are shown as they are mapped.
 func TestServedMixed(t *testing.T) {
 	ordinary := tree(t, ".wh.kept=name", ".cvmfscatalog", "!gone", "opq/new=1", "mine=1", "merged/high=1", "other=1")
-	ordinary.Overlay = true
+	ordinary.Overlay, ordinary.Store = true, true
 	above := tree(t, ".cvmfscatalog", ".wh.mine", "merged/top=2")
 	below := tree(t, "gone=0", "opq/old=0", "merged/low=0", "kept=0")
 	for name, owner := range map[string]int{"merged": 0, "merged/high": 1000, "other": 5000} {
@@ -100,5 +100,45 @@ func TestServedNoDevices(t *testing.T) {
 		if err := detach(dir); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Direct serves what cannot be a lower as it is, after the same checks.
+func TestDirectServed(t *testing.T) {
+	layer := tree(t, "a=1", "!gone")
+	ids := []spec.Range{{From: 0, To: 0, Size: 8}, {From: 9, To: 0, Size: 1}}
+	for name, c := range map[string]struct {
+		spec   spec.Spec
+		served bool
+	}{
+		"as it is":    {spec.Spec{Layers: []spec.Layer{layer}}, false},
+		"mapped":      {spec.Spec{Layers: []spec.Layer{layer}, UIDs: ids, GIDs: ids}, true},
+		"twice":       {spec.Spec{Layers: []spec.Layer{layer, layer}, UIDs: ids, GIDs: ids}, true},
+		"twice as is": {spec.Spec{Layers: []spec.Layer{layer, layer}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Direct.Serves(c.spec); got != c.served {
+				t.Fatalf("served: %v", got)
+			}
+			dir := mountpoint(t)
+			lowers, release, err := Direct.Stack(c.spec, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (lowers[0] == dir) != c.served {
+				t.Errorf("lowers %q", lowers)
+			}
+			var st unix.Stat_t
+			if err := unix.Lstat(filepath.Join(lowers[0], "a"), &st); err != nil || (st.Uid == 0) != (c.spec.UIDs != nil) {
+				t.Errorf("owner %d, %v", st.Uid, err)
+			}
+			if err := release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	marked := tree(t, "a=1", ".wh.b")
+	if _, _, err := Direct.Stack(spec.Spec{Layers: []spec.Layer{marked}, UIDs: ids, GIDs: ids}, mountpoint(t)); err == nil {
+		t.Error("a layer with a marker was taken")
 	}
 }

@@ -17,6 +17,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
@@ -30,6 +31,23 @@ const (
 	Direct Kind = "direct"
 )
 
+// Serves says whether the run becomes one served view, which needs a mount
+// point. Direct does so where layer directories cannot be lowers themselves:
+// owners are to be mapped, or one directory stands in the run twice.
+func (k Kind) Serves(s spec.Spec) bool {
+	if k == Served || s.UIDs != nil || s.GIDs != nil {
+		return true
+	}
+	seen := map[string]bool{}
+	for _, l := range s.Layers {
+		if seen[l.Path] {
+			return true
+		}
+		seen[l.Path] = true
+	}
+	return false
+}
+
 // Stack makes the lowers for a run of consecutive layers, topmost first. A
 // served view is mounted on dir, which Mountpoint made; what lies below must
 // be readable already. release is to be called once the overlay is
@@ -41,10 +59,19 @@ const (
 // fit for a direct view), and what FUSE refuses.
 func (k Kind) Stack(s spec.Spec, dir string) (lowers []string, release func() error, err error) {
 	if k == Direct {
-		for _, l := range s.Layers {
+		s.Layers = slices.Clone(s.Layers)
+		for i, l := range s.Layers {
+			if l.Overlay {
+				continue
+			}
 			if err := checkDirect(l.Path); err != nil {
 				return nil, nil, fmt.Errorf("using layer %q as it is (view = %q): %w", l.Path, Direct, err)
 			}
+			s.Layers[i].Overlay = true
+		}
+	}
+	if !k.Serves(s) {
+		for _, l := range s.Layers {
 			lowers = append(lowers, l.Path)
 		}
 		return lowers, func() error { return nil }, nil

@@ -43,7 +43,7 @@ func openLayer(s spec.Layer) (*layer, error) {
 	l.root = fd
 	hash := ""
 	for _, err := range []error{unix.Fstat(fd, &l.stat), unix.Fstatfs(fd, &l.fs), func() (err error) {
-		if !l.Overlay {
+		if !l.Store {
 			hash, err = cvmfs.CatalogHash(fd)
 		}
 		return err
@@ -63,7 +63,7 @@ func openLayer(s spec.Layer) (*layer, error) {
 
 // open opens the layer's directory.
 func (l *layer) open() (int, error) {
-	if !l.Overlay {
+	if !l.Store {
 		return openRoot(l.Path)
 	}
 	fd, err := unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -100,8 +100,8 @@ func openRoot(path string) (int, error) {
 func (l *layer) verify(empty bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.Overlay {
-		return nil // a store's own layer: its removal is the store's business
+	if l.Store {
+		return nil // its removal is the store's business
 	}
 	if !empty && time.Since(l.verified) < verifyEvery {
 		return nil

@@ -32,9 +32,11 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 	}
 	if listing.Overlay {
 		if n.parent != nil {
-			listing.Opaque, err = overlayOpaque(fd)
+			if listing.Opaque, err = overlayOpaque(fd); err != nil {
+				return listing, err
+			}
 		}
-		return listing, err
+		return listing, v.layers[l].verify(len(listing.Entries) == 0)
 	}
 	if n.parent == nil { // overlayfs does not know of opaque roots, so that ordinary layers have none
 		listing.Entries = slices.DeleteFunc(listing.Entries, func(e merge.Entry) bool {

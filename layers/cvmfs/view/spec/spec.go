@@ -9,11 +9,13 @@ type Layer struct {
 	// catalogue; empty where the repository shows none, and then nothing is
 	// compared.
 	CatalogHash string `json:"catalog-hash,omitempty"`
-	// Overlay says that this is no layer directory of a repository but one in
-	// overlayfs's own form, such as an ordinary layer's: its whiteouts are 0:0
-	// devices, its opaque directories have the overlay.opaque attribute, no
-	// name is a marker, and its owners count.
+	// Overlay says that the directory is in overlayfs's own form and not as a
+	// CVMFS repository has it: whiteouts are 0:0 devices, opaque directories
+	// have the overlay.opaque attribute, no name is a marker, and owners count.
 	Overlay bool `json:"overlay,omitempty"`
+	// Store says that the directory is a container store's, such as an ordinary
+	// layer's, and in no repository: it does not go away.
+	Store bool `json:"store,omitempty"`
 }
 
 // Spec describes one merged, read-only tree. Ids are those of the server's
