@@ -37,7 +37,7 @@ func (v *View) enter(parent *node, c *child, out *fuse.EntryOut) fuse.Status {
 	}
 	n := v.table.enter(parent, c, &st)
 	v.attr(n, &st, &out.Attr)
-	out.NodeId, out.Generation = n.id, 1
+	out.NodeId, out.Generation = n.id, v.generation
 	out.SetEntryTimeout(forever)
 	out.SetAttrTimeout(forever)
 	return fuse.OK

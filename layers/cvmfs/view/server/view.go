@@ -13,6 +13,7 @@ package server
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -46,8 +47,11 @@ type View struct {
 	files  *fdCache // regular files, for reading
 	xattr  bool     // some layer may hold extended attributes
 	nobody bool     // overflowID is mapped in this user namespace
-	openOK bool     // the kernel does not know that an open need not be asked for
-	dirOK  bool     // the same for directories
+	// generation is another in each server: overlayfs notes the file handle of
+	// what it copies up, and must not find another file by it in the next view.
+	generation uint64
+	openOK     bool // the kernel does not know that an open need not be asked for
+	dirOK      bool // the same for directories
 }
 
 // New opens the layers of s and compares them with their records. maxFDs
@@ -60,6 +64,7 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		Spec:          s,
 		layers:        make([]*layer, len(s.Layers)),
+		generation:    uint64(rand.Uint32()),
 		dirs:          newFDCache(maxFDs / 2),
 		files:         newFDCache(maxFDs / 2),
 	}
