@@ -7,24 +7,6 @@ setup() {
   site
 }
 
-# view_servers: how many servers of views run for the test.
-view_servers() {
-  local pid count=0
-  for pid in $(test_processes "$T"); do
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != cvmfs-view ] || count=$((count + 1))
-  done
-  echo "$count"
-}
-
-# view_servers_end: none is left within five seconds.
-view_servers_end() {
-  local deadline=$((SECONDS + 5))
-  while [ "$(view_servers)" != 0 ]; do
-    [ $SECONDS -lt $deadline ] || fail "$(view_servers) servers are left" || return 1
-    sleep 0.1
-  done
-}
-
 @test "a view's server ends when its container ends" {
   run_podman run --detach --name one "$REGISTRY/small/deletions:1" sleep 100
   equal "$(view_servers)" 0 "servers for an ordinary image"

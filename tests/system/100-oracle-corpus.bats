@@ -7,13 +7,7 @@ setup_file() { rm -f "$RUN/oracle.table"; }
 teardown_file() { oracle_table; }
 
 setup() {
-  needs_root
-  test_begin
-  oracle_images
-  registry_start "$RUN/hard"
-  ORACLE_BEGIN=$(date +%s)
-  ORACLE_CONF=()
-  oracle_allowed
+  oracle_begin
   # A closed directory of a layer in the middle shows what the layers above it have.
   ALLOWED_DIFFERENCES+=(--hidden-partly)
 }

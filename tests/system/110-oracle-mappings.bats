@@ -9,13 +9,7 @@ setup_file() { rm -f "$RUN/oracle.table"; }
 teardown_file() { oracle_table; }
 
 setup() {
-  needs_root
-  test_begin
-  oracle_images
-  registry_start "$RUN/hard"
-  ORACLE_BEGIN=$(date +%s)
-  ORACLE_CONF=()
-  oracle_allowed
+  oracle_begin
   # Layers by turns, and what the layer on top opens in one beneath it (100-oracle-corpus.bats).
   ALLOWED_DIFFERENCES+=(--hidden-partly --except /kinds/modes/dir-0000)
   # podman adds the user that it runs a container as to these two, and their times change.

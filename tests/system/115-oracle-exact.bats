@@ -7,12 +7,9 @@ setup_file() { rm -f "$RUN/oracle.table"; }
 teardown_file() { oracle_table; }
 
 setup() {
-  needs_root
-  test_begin
-  oracle_images
-  registry_start "$RUN/hard"
+  oracle_begin
   # Directories that are made with the container have the time of that.
-  EXACT=(--now "$(date +%s)")
+  EXACT=(--now "$ORACLE_BEGIN")
 }
 
 teardown() { ! is_root || test_end; }

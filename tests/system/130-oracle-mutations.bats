@@ -21,13 +21,7 @@ teardown_file() {
 }
 
 setup() {
-  needs_root
-  test_begin
-  oracle_images
-  registry_start "$RUN/hard"
-  ORACLE_BEGIN=$(date +%s)
-  ORACLE_CONF=()
-  oracle_allowed
+  oracle_begin
   ALLOWED_DIFFERENCES+=(--hidden-partly)
   SURVIVORS=()
 }

@@ -17,9 +17,15 @@ oracle_images() {
   mv "$RUN/hard-tree.new" "$RUN/hard-tree"
 }
 
-# oracle_site [TREE]: registry and repository with all hard images.
-oracle_site() {
-  oracle_images && registry_start "$RUN/hard" && repository_mount "${1:-$RUN/hard-tree}" && cvmfs_conf
+# oracle_begin: what a test on the hard images starts with: they are on a registry, and oracle_lacking mounts a repository.
+oracle_begin() {
+  needs_root
+  test_begin
+  oracle_images
+  registry_start "$RUN/hard"
+  ORACLE_BEGIN=$(date +%s)
+  ORACLE_CONF=()
+  oracle_allowed
 }
 
 # oracle_lacking IMAGE N…: a repository, instead of the mounted one, that has the image's layers but these.
