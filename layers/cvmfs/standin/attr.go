@@ -13,7 +13,7 @@ import (
 func (s *Server) present(name string, st *unix.Stat_t) (fuse.Attr, error) {
 	seconds := uint64(st.Mtim.Sec) // the kernel takes it for signed again
 	attr := fuse.Attr{
-		Ino:     inode(name),
+		Ino:     s.inodeOf(name),
 		Size:    uint64(st.Size),
 		Blocks:  uint64(st.Size+511) / 512,
 		Atime:   seconds,

@@ -131,12 +131,12 @@ func (s *Server) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.Open
 		return fuse.ToStatus(err)
 	}
 	listing := []fuse.DirEntry{
-		{Name: ".", Mode: unix.S_IFDIR, Ino: inode(n.path)},
-		{Name: "..", Mode: unix.S_IFDIR, Ino: inode(parent(n.path))},
+		{Name: ".", Mode: unix.S_IFDIR, Ino: s.inodeOf(n.path)},
+		{Name: "..", Mode: unix.S_IFDIR, Ino: s.inodeOf(parent(n.path))},
 	}
 	for _, e := range entries {
 		if path := join(n.path, e.Name()); !s.hidden(path) {
-			listing = append(listing, fuse.DirEntry{Name: e.Name(), Mode: typeBits(e.Type()), Ino: inode(path)})
+			listing = append(listing, fuse.DirEntry{Name: e.Name(), Mode: typeBits(e.Type()), Ino: s.inodeOf(path)})
 		}
 	}
 	out.Fh = s.handles.addListing(listing)

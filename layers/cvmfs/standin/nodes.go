@@ -115,6 +115,16 @@ func (t *nodes) fate(n *node) (removed time.Time, shown fuse.Attr) {
 	return n.removed, n.shown
 }
 
+// number is the inode number that the node at a path was shown with; 0 for none.
+func (t *nodes) number(path string) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.byPath[path]; n != nil {
+		return n.shown.Ino
+	}
+	return 0
+}
+
 // mark sets or clears the removal of every node. The first time counts.
 func (t *nodes) mark(when time.Time, gone func(*node) bool) {
 	t.mu.Lock()

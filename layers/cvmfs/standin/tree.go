@@ -2,6 +2,7 @@ package standin
 
 import (
 	_ "crypto/sha256" // go-digest accepts only algorithms that are linked in
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -69,12 +70,21 @@ func (t tree) readdir(name string) ([]os.DirEntry, error) {
 	return entries, nil
 }
 
-// inode numbers belong to paths: hard links are broken, as CVMFS breaks those
-// of a layer, and a listing needs no look-up.
-func inode(name string) uint64 {
+// inode numbers belong to paths, and to no more than a revision: hard links are
+// broken, as CVMFS breaks those of a layer, and a listing needs no look-up.
+func inode(name string, revision uint64) uint64 {
 	h := fnv.New64a()
+	_ = binary.Write(h, binary.LittleEndian, revision)
 	_, _ = h.Write([]byte(name))
 	return h.Sum64() | 1<<8 // clear of the small numbers that mean something to some kernel
+}
+
+// inodeOf is a path's inode number: what the kernel holds keeps it.
+func (s *Server) inodeOf(name string) uint64 {
+	if held := s.nodes.number(name); held != 0 {
+		return held
+	}
+	return inode(name, s.revision.Load())
 }
 
 // typeBits turns the type in a listing into the S_IFMT bits of a mode.

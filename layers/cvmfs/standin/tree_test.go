@@ -58,15 +58,18 @@ func TestBeneath(t *testing.T) {
 	}
 }
 
-func TestInodesBelongToPaths(t *testing.T) {
+func TestInodesBelongToPathsAndRevisions(t *testing.T) {
 	seen := map[uint64]string{}
 	for _, name := range []string{"", "a", "b", "a/b", "b/a", "a/a"} {
-		if other, clash := seen[inode(name)]; clash {
-			t.Errorf("%q and %q share inode %d", name, other, inode(name))
-		}
-		seen[inode(name)] = name
-		if inode(name) != inode(name) || inode(name) < 2 {
-			t.Errorf("inode of %q: %d", name, inode(name))
+		for revision := range uint64(2) {
+			number := inode(name, revision)
+			if other, clash := seen[number]; clash {
+				t.Errorf("%q and %q share inode %d", name, other, number)
+			}
+			seen[number] = name
+			if number != inode(name, revision) || number < 2 {
+				t.Errorf("inode of %q: %d", name, number)
+			}
 		}
 	}
 }
