@@ -21,9 +21,15 @@ const (
 	LayerMetadataFile = "layers.json"
 	// OriginFile stands beside LayerMetadataFile and names the image configs that use the layer.
 	OriginFile = "origin.json"
-	// CatalogMarker is the empty file that asks the CVMFS publisher for a nested catalogue.
-	CatalogMarker = ".cvmfscatalog"
+	// CatalogFile is the empty file that asks the CVMFS publisher for a nested catalogue.
+	CatalogFile = ".cvmfscatalog"
+	// autoCatalogFile stands beside it where the server has split a large catalogue by itself.
+	autoCatalogFile = ".cvmfsautocatalog"
 )
+
+// IsCatalogMarker says whether a file of this name, anywhere in a repository,
+// is no content but marks where a catalogue begins (cvmfs/catalog_balancer_impl.h).
+func IsCatalogMarker(name string) bool { return name == CatalogFile || name == autoCatalogFile }
 
 // LayerMetadata is the object in LayerMetadataFile.
 type LayerMetadata struct {

@@ -53,8 +53,10 @@ type Stat struct {
 type Listing struct {
 	Layer   int // caller's number of the layer
 	Entries []Entry
-	// Overlay says that no name is a marker: the layer is in overlayfs's form.
+	// Overlay says that the layer is in overlayfs's form: no name deletes.
 	Overlay bool
+	// Plain says that no name marks a catalogue: the layer is in no repository.
+	Plain bool
 	// Opaque is overlayfs's own form of an opaque marker.
 	Opaque bool
 }
@@ -142,7 +144,7 @@ func (m *merger) layer(l Listing) (opaque bool) {
 			deleted = append(deleted, target)
 		case e.Type == Hollow:
 			hollow = append(hollow, e.Name)
-		case kind == whiteout.Entry && (l.Overlay || e.Name != cvmfs.CatalogMarker || e.Type == Dir):
+		case kind == whiteout.Entry && (l.Plain || e.Type == Dir || !cvmfs.IsCatalogMarker(e.Name)):
 			m.add(l.Layer, e)
 		}
 	}

@@ -8,13 +8,16 @@ import (
 
 // parse reads "a b/ .wh.c !d e?" as one layer's listing: a slash is a directory,
 // an exclamation mark a 0:0 device, a question mark a directory of markers
-// only. "overlay:" makes it one in overlayfs's form, "opaque:" an opaque one.
+// only. "overlay:" makes it one in overlayfs's form, "plain:" one that is in no
+// repository, "opaque:" an opaque one.
 func parse(layer int, s string) Listing {
 	l := Listing{Layer: layer}
 	for _, name := range strings.Fields(s) {
 		switch {
 		case name == "overlay:":
 			l.Overlay = true
+		case name == "plain:":
+			l.Plain = true
 		case name == "opaque:":
 			l.Opaque = true
 		case strings.HasSuffix(name, "?"):
@@ -66,7 +69,9 @@ func TestDirectory(t *testing.T) {
 		{"the upper file wins", []string{"a", "a b"}, "a@0 b@1"},
 		{"directories merge", []string{"d/", "d/", "d/"}, "d/0+1+2"},
 		{"catalogue markers are no content", []string{".cvmfscatalog a", ".cvmfscatalog"}, "a@0"},
+		{"also where the server made it by itself", []string{".cvmfsautocatalog .cvmfscatalog a", "a"}, "a@0"},
 		{"a directory of that name is content", []string{".cvmfscatalog/"}, ".cvmfscatalog/0"},
+		{"outside of a repository they are content", []string{"plain: .cvmfscatalog .wh.a", "a"}, ".cvmfscatalog@0 !a"},
 		{"a whiteout deletes below", []string{".wh.a", "a b"}, "!a b@1"},
 		{"and reaches through", []string{".wh.a", "b"}, "!a b@1"},
 		{"not in its own layer", []string{".wh.a a", "a"}, "a@0"},
@@ -88,7 +93,7 @@ func TestDirectory(t *testing.T) {
 		{"invalid whiteouts are hidden", []string{".wh. .wh.. .wh...", "a"}, "a@1"},
 		{"overlayfs's own whiteout", []string{"!a", "a"}, "!a"},
 		{"overlayfs's own whiteout under a directory", []string{"a/", "!a", "a/"}, "a/0="},
-		{"overlayfs's form has no markers", []string{"overlay: .wh.a .wh..wh..opq .cvmfscatalog", "a"},
+		{"overlayfs's form has no markers", []string{"overlay: plain: .wh.a .wh..wh..opq .cvmfscatalog", "a"},
 			".cvmfscatalog@0 .wh..wh..opq@0 .wh.a@0 a@1"},
 		{"overlayfs's form of opaque", []string{"overlay: opaque: a d/", "b d/"}, "a@0 d/0 OPAQUE"},
 		{"overlayfs's form above and below", []string{"x", "overlay: !a d/", "a d/"}, "!a d/1+2 x@0"},

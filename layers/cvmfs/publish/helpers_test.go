@@ -80,7 +80,7 @@ func remains(t *testing.T, repository string) []string {
 	for _, line := range imagetest.Tree(t, repository) {
 		path := line[strings.Index(line, " ")+1:]
 		name := filepath.Base(path)
-		if path == "." || path == cvmfs.LayersDir || name == cvmfs.CatalogMarker || len(name) == 2 {
+		if path == "." || path == cvmfs.LayersDir || name == cvmfs.CatalogFile || len(name) == 2 {
 			continue
 		}
 		out = append(out, line)

@@ -67,7 +67,7 @@ func mkdir(top, path string) error {
 
 // mark puts a catalogue marker into a directory, if there is none.
 func mark(dir string) error {
-	path := filepath.Join(dir, cvmfs.CatalogMarker)
+	path := filepath.Join(dir, cvmfs.CatalogFile)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, markerMode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,6 +49,28 @@ func TestServedMixed(t *testing.T) {
 	}
 }
 
+// Under a mount program ordinary layers keep AUFS names, and no name of theirs
+// marks a catalogue.
+func TestServedMixedAUFS(t *testing.T) {
+	ordinary := tree(t, ".cvmfscatalog", ".wh.gone", ".wh.again", "opq/.wh..wh..opq", "opq/new=1")
+	ordinary.Store = true
+	above := tree(t, ".cvmfscatalog", "again=2")
+	below := tree(t, ".cvmfscatalog", ".cvmfsautocatalog", "gone=0", "again=0", "opq/old=0", "kept=0")
+	ids := []spec.Range{{From: 0, To: 0, Size: 65536}}
+	dir := stack(t, spec.Spec{Layers: []spec.Layer{above, ordinary, below}, UIDs: ids, GIDs: ids})
+	want := []string{".", ".cvmfscatalog", "again", "kept", "opq", "opq/new"}
+	if got := walk(t, dir); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	var owned, lost unix.Stat_t
+	if err := errors.Join(unix.Lstat(filepath.Join(dir, "opq/new"), &owned), unix.Lstat(filepath.Join(dir, "kept"), &lost)); err != nil {
+		t.Fatal(err)
+	}
+	if owned.Uid != 9 || lost.Uid != 0 {
+		t.Errorf("the ordinary layer's file belongs to %d, the repository's to %d", owned.Uid, lost.Uid)
+	}
+}
+
 func walk(t *testing.T, root string) []string {
 	t.Helper()
 	var names []string
@@ -66,10 +89,11 @@ func walk(t *testing.T, root string) []string {
 // holds anything else, or nothing, takes its whiteout's place.
 func TestServedWhiteoutAndDirectory(t *testing.T) {
 	dir := stack(t, spec.Spec{Layers: []spec.Layer{
-		tree(t, ".wh.a", "a/.wh.x", "a/sub/.wh.y", ".wh.b", "b/.wh.x", "b/new=1", ".wh.c", "c/", ".wh.d", "d/sub/"),
-		tree(t, "a/x=0", "a/sub/y=0", "a/other=0", "b/x=0", "b/other=0", "c/old=0", "d/old=0"),
+		tree(t, ".wh.a", "a/.wh.x", "a/sub/.wh.y", ".wh.b", "b/.wh.x", "b/new=1", ".wh.c", "c/", ".wh.d", "d/sub/",
+			".wh.e", "e/.wh.x", "e/.cvmfscatalog", ".wh.f", "f/.cvmfscatalog"),
+		tree(t, "a/x=0", "a/sub/y=0", "a/other=0", "b/x=0", "b/other=0", "c/old=0", "d/old=0", "e/old=0", "f/old=0"),
 	}})
-	want := []string{"b/", "b/new=1", "b/other=0", "c/", "c/old=0", "d/", "d/old=0", "d/sub/"}
+	want := []string{"b/", "b/new=1", "b/other=0", "c/", "c/old=0", "d/", "d/old=0", "d/sub/", "f/", "f/old=0"}
 	if got := sorted(show(t, dir)); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -79,12 +103,12 @@ func TestServedWhiteoutAndDirectory(t *testing.T) {
 // are no devices.
 func TestServedNoDevices(t *testing.T) {
 	upper, lower := tree(t, "!gone", "fifo/"), tree(t, "gone=0", "null=0", "disk=0")
-	for name, kind := range map[string]uint32{"null": unix.S_IFCHR, "disk": unix.S_IFBLK, "pipe": unix.S_IFIFO} {
+	for name, kind := range map[string]uint32{"null": unix.S_IFCHR, "disk": unix.S_IFBLK, "pipe": unix.S_IFIFO, "socket": unix.S_IFSOCK} {
 		if err := unix.Mknod(filepath.Join(upper.Path, name), kind|0o644, int(unix.Mkdev(1, 3))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := []string{".", "disk", "fifo", "null", "pipe"}
+	want := []string{".", "disk", "fifo", "null", "pipe", "socket"}
 	for _, no := range []bool{false, true} { // left out, the files beneath show
 		dir := mountpoint(t)
 		if err := serve(spec.Spec{Layers: []spec.Layer{upper, lower}, NoDevices: no}, dir); err != nil {
@@ -96,6 +120,10 @@ func TestServedNoDevices(t *testing.T) {
 		var st unix.Stat_t
 		if err := unix.Lstat(filepath.Join(dir, "null"), &st); err != nil || (st.Mode&unix.S_IFMT == unix.S_IFREG) != no {
 			t.Errorf("without devices %v: null has mode %o, %v", no, st.Mode, err)
+		}
+		// Sockets have no place in a tar; a plain directory may have one all the same.
+		if err := unix.Lstat(filepath.Join(dir, "socket"), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+			t.Errorf("without devices %v: socket has mode %o, %v", no, st.Mode, err)
 		}
 		if err := detach(dir); err != nil {
 			t.Fatal(err)

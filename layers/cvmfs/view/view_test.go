@@ -338,6 +338,23 @@ func TestServedEnds(t *testing.T) {
 	if n := children(t); n != 1 {
 		t.Errorf("%d servers run while the view is used, want 1", n)
 	}
+	// What ends a session, a job or a machine must not take the files from a
+	// container that is still at its last work.
+	for _, signal := range []string{"TERM", "INT", "HUP"} {
+		if out, err := exec.Command("pkill", "-"+signal, "-P", fmt.Sprint(os.Getpid()), "-x", helper.View).CombinedOutput(); err != nil {
+			t.Fatalf("sending %s: %v, %s", signal, err, out)
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	fd, err := unix.Openat(int(held.Fd()), "b", unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatalf("after signals: %v", err)
+	}
+	buf := make([]byte, 2)
+	if n, err := unix.Read(fd, buf); n != 1 || buf[0] != '2' {
+		t.Errorf("after signals: %q, %v", buf[:max(n, 0)], err)
+	}
+	unix.Close(fd)
 	held.Close()
 	for i := 0; children(t) > 0; i++ {
 		if i == 100 {

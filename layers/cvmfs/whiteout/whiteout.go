@@ -24,10 +24,12 @@ const (
 	Internal
 )
 
+// OpaqueName is the one name of kind Opaque.
+const OpaqueName = ".wh..wh..opq"
+
 const (
 	prefix         = ".wh."
 	internalPrefix = prefix + prefix
-	opaqueName     = ".wh..wh..opq"
 )
 
 // Parse tells what name means, and for a Whiteout the name that it deletes. A
@@ -37,7 +39,7 @@ func Parse(name string) (Kind, string, error) {
 	switch {
 	case !strings.HasPrefix(name, prefix):
 		return Entry, "", nil
-	case name == opaqueName:
+	case name == OpaqueName:
 		return Opaque, "", nil
 	case strings.HasPrefix(name, internalPrefix):
 		return Internal, "", nil

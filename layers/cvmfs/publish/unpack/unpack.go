@@ -55,7 +55,7 @@ func Tar(ctx context.Context, r io.Reader, dir string) (Omissions, error) {
 		}
 	}
 	if err := u.mark(); err != nil {
-		return u.Omissions, fmt.Errorf("creating %s: %w", cvmfs.CatalogMarker, err)
+		return u.Omissions, fmt.Errorf("creating %s: %w", cvmfs.CatalogFile, err)
 	}
 	return u.Omissions, root.finish()
 }
@@ -144,11 +144,11 @@ func (u *unpacker) mark() error {
 	if err != nil {
 		return err
 	}
-	if _, directory := u.dirs[cvmfs.CatalogMarker]; directory {
+	if _, directory := u.dirs[cvmfs.CatalogFile]; directory {
 		return nil
 	}
-	if err := u.remove(p, cvmfs.CatalogMarker); err != nil {
+	if err := u.remove(p, cvmfs.CatalogFile); err != nil {
 		return err
 	}
-	return u.file(p, cvmfs.CatalogMarker, meta{mode: markerMode}, 0)
+	return u.file(p, cvmfs.CatalogFile, meta{mode: markerMode}, 0)
 }

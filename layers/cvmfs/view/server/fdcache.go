@@ -32,8 +32,9 @@ type fdEntry struct {
 	cached bool
 }
 
-func newFDCache(max int) *fdCache {
-	return &fdCache{max: max, entries: map[fdKey]*fdEntry{}, order: list.New()}
+// newFDCache keeps at most limit descriptors, and at least one.
+func newFDCache(limit int) *fdCache {
+	return &fdCache{max: max(limit, 1), entries: map[fdKey]*fdEntry{}, order: list.New()}
 }
 
 // get gives the descriptor for key, opening it if need be: open returns it, and

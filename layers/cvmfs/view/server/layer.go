@@ -26,7 +26,7 @@ type layer struct {
 	root  int           // O_RDONLY descriptor of the layer directory
 	stat  unix.Stat_t   // of the layer directory
 	fs    unix.Statfs_t // of its file system
-	magic bool          // the file system has the CVMFS client's magic attributes
+	magic bool          // the layer is behind a CVMFS client: there are magic attributes, and inode numbers change
 	xattr bool          // the file system may hold extended attributes of the layer's files
 
 	mu       sync.Mutex
@@ -35,7 +35,7 @@ type layer struct {
 
 // openLayer opens a layer directory and compares its content with the record.
 func openLayer(s spec.Layer) (*layer, error) {
-	l := &layer{Layer: s, magic: s.CatalogHash != "", verified: time.Now()}
+	l := &layer{Layer: s, verified: time.Now()}
 	fd, err := l.open()
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %q: %w", s.Path, err)
@@ -57,6 +57,7 @@ func openLayer(s spec.Layer) (*layer, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", s.Path, cvmfs.ErrMismatch, hash, s.CatalogHash)
 	}
+	l.magic = hash != ""
 	l.xattr = l.fs.Type != unix.FUSE_SUPER_MAGIC
 	return l, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 		return listing, err
 	}
 	defer v.dirs.put(dir)
-	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay}
+	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay, Plain: v.layers[l].Owned()}
 	fd, err := openDir(dir.fd, ".")
 	if fd < 0 {
 		listing.Opaque = true
@@ -99,21 +100,26 @@ func (v *View) hollow(parent int, name string) (bool, error) {
 	}
 	defer unix.Close(fd)
 	entries, err := v.getdents(fd)
-	if err != nil || len(entries) == 0 {
+	if err != nil {
 		return false, err
 	}
+	markers := false
 	for _, e := range entries {
-		is := e.Type == merge.Deleted
-		if kind, _, _ := whiteout.Parse(e.Name); kind != whiteout.Entry {
-			is = true
-		} else if e.Type == merge.Dir {
-			is, err = v.hollow(fd, e.Name)
+		kind, _, _ := whiteout.Parse(e.Name)
+		switch {
+		case kind != whiteout.Entry || e.Type == merge.Deleted:
+		case e.Type != merge.Dir && cvmfs.IsCatalogMarker(e.Name):
+			continue
+		case e.Type != merge.Dir:
+			return false, nil
+		default:
+			if hollow, err := v.hollow(fd, e.Name); !hollow || err != nil {
+				return false, err
+			}
 		}
-		if !is || err != nil {
-			return false, err
-		}
+		markers = true
 	}
-	return true, nil
+	return markers, nil
 }
 
 func (v *View) getdents(fd int) ([]merge.Entry, error) {

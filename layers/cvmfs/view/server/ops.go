@@ -67,8 +67,11 @@ func (v *View) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut)
 	var err error
 	if n.parent == nil {
 		st = v.layers[0].stat // mounting an overlay must not wait for the repository
+		if len(n.lower) > 0 {
+			st.Nlink = 1
+		}
 	} else {
-		c := child{Child: merge.Child{Name: n.name, Layer: n.layer}}
+		c := child{Child: merge.Child{Name: n.name, Layer: n.layer, Lower: n.lower}}
 		if n.mode == unix.S_IFCHR {
 			if l := n.parent.listing.Load(); l != nil {
 				if listed := l.find(n.name); listed != nil {
@@ -138,7 +141,7 @@ func (v *View) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadRe
 			return nil, status(err)
 		}
 		if got == 0 {
-			break
+			return nil, fuse.EIO // the kernel would fill up with zeros
 		}
 		done += got
 	}
@@ -174,7 +177,7 @@ func (v *View) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLis
 			e.Name, e.Ino = "..", n.parentIno()
 		default:
 			c := &l.children[off-2]
-			e.Name, e.Ino, e.Mode = c.Name, v.ino(c.Layer, c.Ino), uint32(c.DType)<<12
+			e.Name, e.Ino, e.Mode = c.Name, v.childNumber(l.ino, c.Name, c.Layer, c.Ino), uint32(c.DType)<<12
 			if c.Type == merge.Deleted {
 				e.Mode = unix.S_IFCHR
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -42,6 +43,10 @@ func Serve(fd int, in io.Reader, out io.Writer) error {
 	if err := detach(); err != nil {
 		return err
 	}
+	// It ends with its mount. Until then a container may read from it, also one
+	// that is being stopped together with everything else of a session, a job or
+	// the machine, and does its last work then.
+	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	server.Serve()
 	return nil
 }
@@ -55,7 +60,7 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 	if err := json.NewDecoder(in).Decode(&s); err != nil {
 		return nil, fmt.Errorf("reading the view's spec: %w", err)
 	}
-	v, err := New(s, fdLimit()-len(s.Layers)-spareFDs)
+	v, err := New(s, fdLimit()-len(s.Layers)-len(s.Below)-spareFDs)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,11 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,10 +71,34 @@ func (v *View) stat(parent *node, name string, l int, st *unix.Stat_t) error {
 	return retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
 }
 
+// opaqueAt says whether a directory, as one layer holds it, hides what lower
+// layers hold. Of one that the user may not read or search, nobody knows.
+func (v *View) opaqueAt(parent *node, name string, l int) (bool, error) {
+	dir, err := v.dir(parent, l)
+	if err != nil {
+		return false, err
+	}
+	defer v.dirs.put(dir)
+	fd, err := openDir(dir.fd, name)
+	if fd < 0 {
+		return false, err
+	}
+	defer unix.Close(fd)
+	if v.layers[l].Overlay {
+		return overlayOpaque(fd)
+	}
+	var st unix.Stat_t
+	err = retry(func() error { return unix.Fstatat(fd, whiteout.OpaqueName, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // dirIno gives a directory's inode number as it is shown.
 func (v *View) dirIno(n *node) (uint64, error) {
-	if n.parent == nil {
-		return v.ino(0, v.layers[0].stat.Ino), nil
+	if n.parent == nil || v.layers[n.layer].magic {
+		return v.number(n, 0), nil
 	}
 	dir, err := v.dir(n, n.layer)
 	if err != nil {
@@ -80,7 +107,7 @@ func (v *View) dirIno(n *node) (uint64, error) {
 	defer v.dirs.put(dir)
 	var st unix.Stat_t
 	err = retry(func() error { return unix.Fstat(dir.fd, &st) })
-	return v.ino(n.layer, st.Ino), err
+	return v.number(n, st.Ino), err
 }
 
 // readlink gives a symbolic link's target as it was published. A CVMFS client
@@ -95,8 +122,15 @@ func (v *View) readlink(parent *node, name string, l int) ([]byte, error) {
 	buf := make([]byte, unix.PathMax)
 	var n int
 	if v.layers[l].magic {
-		if n, err = unix.Lgetxattr(atFD(dir.fd, name), "xfsroot.rawlink", buf); err == nil && n > 0 {
+		err = retry(func() error {
+			n, err = unix.Lgetxattr(atFD(dir.fd, name), "xfsroot.rawlink", buf)
+			return err
+		})
+		switch {
+		case err == nil && n > 0:
 			return bytes.TrimRight(buf[:n], "\x00"), nil
+		case err != nil && !slices.Contains([]error{unix.ENODATA, unix.EOPNOTSUPP, unix.ENOSYS}, err):
+			return nil, err // not the expanded target in its place
 		}
 	}
 	err = retry(func() error {

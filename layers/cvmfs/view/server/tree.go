@@ -96,7 +96,7 @@ func (t *table) enter(parent *node, c *child, st *unix.Stat_t) *node {
 	n := c.node
 	key := linkKey{c.Layer, st.Ino}
 	hard := st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
-	if n == nil && hard {
+	if hard && (n == nil || n.refs == 0) {
 		n = t.links[key]
 	}
 	if n == nil || n.refs == 0 {
@@ -130,7 +130,7 @@ func (t *table) forget(id, lookups uint64) *node {
 	}
 	n.refs = 0
 	delete(t.nodes, id)
-	if n.link != nil {
+	if n.link != nil && t.links[*n.link] == n {
 		delete(t.links, *n.link)
 	}
 	if l := n.parent.listing.Load(); l != nil {

@@ -110,7 +110,7 @@ func (v *View) Init(s *fuse.Server) {
 
 // attr presents metadata: the spec's owner, and of a whiteout nothing but its type.
 func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
-	out.Ino, out.Size, out.Blocks = v.ino(n.layer, st.Ino), uint64(st.Size), uint64(st.Blocks)
+	out.Ino, out.Size, out.Blocks = v.number(n, st.Ino), uint64(st.Size), uint64(st.Blocks)
 	out.Mode, out.Nlink, out.Rdev, out.Blksize = st.Mode, uint32(st.Nlink), uint32(st.Rdev), uint32(st.Blksize)
 	out.Atime, out.Atimensec = uint64(st.Atim.Sec), uint32(st.Atim.Nsec)
 	out.Mtime, out.Mtimensec = uint64(st.Mtim.Sec), uint32(st.Mtim.Nsec)
@@ -119,15 +119,12 @@ func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
 		out.Mtime, out.Mtimensec = 0, 0 // the extraction of a layer gives no earlier time to anything but links
 	}
 	out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}
-	if v.layers[n.layer].Overlay {
+	if v.layers[n.layer].Owned() {
 		out.Owner = fuse.Owner{Uid: v.shown(v.UIDs, st.Uid), Gid: v.shown(v.GIDs, st.Gid)}
-	}
-	if len(n.lower) > 0 {
-		out.Nlink = 1 // a merged directory's subdirectories are not counted, as with overlayfs
 	}
 }
 
-// shown gives what an owner of an Overlay layer is shown as. One that the
+// shown gives what an owner of an Owned layer is shown as. One that the
 // container does not have is nobody's, as after a chown by containers/storage;
 // where nobody is not mapped either, it stays as it is.
 func (v *View) shown(ranges []spec.Range, id uint32) uint32 {
@@ -143,29 +140,6 @@ func (v *View) shown(ranges []spec.Range, id uint32) uint32 {
 	return id
 }
 
-// inoBits is how many bits of an inode number the view uses. overlayfs puts the
-// number of a file system into the upper ones (xino), so that all that a
-// container sees seems to be on one file system, as with local layers; 127
-// lowers take 7 bits, and some are left for the kernel.
-const inoBits = 54
-
-// ino gives the inode number to show for that of a layer's file system: the
-// same, if it is small; else one that is made of it, as also for layers that
-// are on another file system than the topmost.
-func (v *View) ino(l int, ino uint64) uint64 {
-	dev := v.layers[l].stat.Dev
-	if dev == v.layers[0].stat.Dev && ino < 1<<(inoBits-1) {
-		return ino
-	}
-	// The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): every bit
-	// counts. Two of a million numbers meet with a chance of one in 20,000.
-	x := ino + dev*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	x ^= x >> 31
-	return x>>(65-inoBits) | 1<<(inoBits-1)
-}
-
 // statChild reads the metadata that the view presents for c.
 func (v *View) statChild(parent *node, c *child, st *unix.Stat_t) error {
 	if c.Type == merge.Deleted {
@@ -174,6 +148,15 @@ func (v *View) statChild(parent *node, c *child, st *unix.Stat_t) error {
 	}
 	if err := v.stat(parent, c.Name, c.Layer, st); err != nil {
 		return err
+	}
+	if len(c.Lower) > 0 {
+		opaque, err := v.opaqueAt(parent, c.Name, c.Layer)
+		if err != nil {
+			return err
+		}
+		if !opaque {
+			st.Nlink = 1 // overlayfs counts no subdirectories of a merged directory
+		}
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK && v.layers[c.Layer].magic {
 		target, err := v.readlink(parent, c.Name, c.Layer)

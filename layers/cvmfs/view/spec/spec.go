@@ -9,14 +9,18 @@ type Layer struct {
 	// catalogue; empty where the repository shows none, and then nothing is
 	// compared.
 	CatalogHash string `json:"catalog-hash,omitempty"`
-	// Overlay says that the directory is in overlayfs's own form and not as a
-	// CVMFS repository has it: whiteouts are 0:0 devices, opaque directories
-	// have the overlay.opaque attribute, no name is a marker, and owners count.
+	// Overlay says that the directory is in overlayfs's own form: whiteouts are
+	// 0:0 devices and opaque directories have the overlay.opaque attribute.
+	// Without it, deletions are AUFS names.
 	Overlay bool `json:"overlay,omitempty"`
 	// Store says that the directory is a container store's, such as an ordinary
 	// layer's, and in no repository: it does not go away.
 	Store bool `json:"store,omitempty"`
 }
+
+// Owned says whether the owners of the directory's files count. Those in a
+// repository's own form have lost theirs.
+func (l Layer) Owned() bool { return l.Overlay || l.Store }
 
 // Spec describes one merged, read-only tree. Ids are those of the server's
 // user namespace.
@@ -26,7 +30,7 @@ type Spec struct {
 	// UID and GID own every entry of a repository.
 	UID uint32 `json:"uid"`
 	GID uint32 `json:"gid"`
-	// UIDs and GIDs say how the owners of Overlay layers are shown; without
+	// UIDs and GIDs say how the owners of Owned layers are shown; without
 	// them, as they are.
 	UIDs []Range `json:"uids,omitempty"`
 	GIDs []Range `json:"gids,omitempty"`
