@@ -11,7 +11,6 @@ setup() {
   needs_root
   test_begin
   ORACLE_BEGIN=$(date +%s)
-  oracle_allowed
   PODMAN_TIMEOUT=300
 }
 
@@ -27,20 +26,8 @@ pulled() {
   run_podman_as "$who" rmi --all --force
 }
 
-# tree_without LAYOUT IMAGE N…: the published tree without these layers, 0 being the lowest, is mounted instead.
-tree_without() {
-  local layout=$1 image=$2 n digest tree
-  shift 2
-  tree=$(mktemp -d "$T/tree.XXXX")
-  chmod 755 "$tree"
-  cp -al "$RUN/$(basename "$layout").tree/.layers" "$tree/" # hard links
-  for n in "$@"; do
-    digest=$("$TOOLS/images" list "$layout" | awk -v i="$image" -v n="$n" '$1 == i && $2 == n { print $3 }')
-    rm -r "${tree:?}/$(layer_dir "$digest")"
-  done
-  repository_unmount
-  repository_mount "$tree" && cvmfs_conf
-}
+# tree_without LAYOUT IMAGE N…: the published tree without these layers is mounted instead.
+tree_without() { repository_lacking "$1" "$RUN/$(basename "$1").tree" "${@:2}" && cvmfs_conf; }
 
 # both IMAGE LAYERS ENTRIES WHO…: ordinary and remote, of an image with so many layers and at least so many entries.
 both() {
@@ -51,6 +38,7 @@ both() {
     equal "$KINDS" "0 remote, $layers local" layers
     pulled "$who" "$image" "$T/remote" --cvmfs=only
     equal "$KINDS" "$layers remote, 0 local" layers
+    allowed "$who" remote
     same "$image, $who, all layers remote" "$T/ordinary.$who" "$T/remote" "${ALLOWED_DIFFERENCES[@]}" --min-entries "$entries"
   done
 }
@@ -62,6 +50,7 @@ both() {
   tree_without "$DEBIAN" inside/debian:1 1 3
   pulled user inside/debian:1 "$T/mixed" --cvmfs=auto
   equal "$KINDS" "3 remote, 2 local" layers
+  allowed user mixed
   same "inside/debian:1, user, layers by turns local" "$T/ordinary.user" "$T/mixed" "${ALLOWED_DIFFERENCES[@]}" --min-entries 12000
 }
 
@@ -81,9 +70,20 @@ large_site() {
 @test "100,000 files in one directory" {
   large_site hard/many:1
   both hard/many:1 3 99000 user
+  tree_without "$RUN/large" hard/many:1 2
+  pulled user hard/many:1 "$T/mixed" --cvmfs=auto
+  equal "$KINDS" "2 remote, 1 local" layers
+  allowed user mixed
+  same "hard/many:1, user, the layer that deletes is local" "$T/ordinary.user" "$T/mixed" "${ALLOWED_DIFFERENCES[@]}" --min-entries 99000
 }
 
 @test "a file of 5 GB" {
   large_site hard/large:1
   both hard/large:1 2 60 user
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/hard/large:1"
+  # It is copied up whole, for one byte.
+  run_podman run --rm --user 0 "$REGISTRY/hard/large:1" sh -euc '
+    before=$(stat -c %s /large/huge); tail -c 3 /large/huge; printf x >>/large/huge
+    tail -c 4 /large/huge; head -c 5 /large/huge; echo " $(($(stat -c %s /large/huge) - before))"'
+  equal "$output" "endendxstart 1"
 }

@@ -9,7 +9,7 @@ teardown_file() { oracle_table; }
 setup() {
   oracle_begin
   # Directories that are made with the container have the time of that.
-  EXACT=(--now "$ORACLE_BEGIN")
+  EXACT=(--now "$ORACLE_BEGIN") LOCAL=()
 }
 
 teardown() { ! is_root || test_end; }
@@ -46,10 +46,12 @@ aufs_form() {
 }
 
 # exact WHO FORM IMAGE OPTIONS…: ordinary, and on a plain directory in overlayfs's form (direct) or with AUFS names (served);
-# OPTIONS are a mapping each, words in one string. EXACT has what may differ.
+# OPTIONS are a mapping each, words in one string. EXACT has what may differ, LOCAL the numbers of layers that the directory
+# lacks, SERVERS how many views a container has if it is not one for served and none for direct.
 exact() {
-  local who=$1 form=$2 image=$3 from=$1 mapping options n=0
+  local who=$1 form=$2 image=$3 from=$1 mapping options n=0 number digest servers=${SERVERS:-}
   shift 3
+  [ -n "$servers" ] || { [ "$form" = served ] && servers=1 || servers=0; }
   REPOSITORY=$T/exact.$n
   while [ -e "$REPOSITORY" ]; do
     n=$((n + 1))
@@ -66,34 +68,41 @@ exact() {
     [ "$who" = root ] || root_run_podman pull --quiet "$REGISTRY/$image"
     cvmfs_conf
   fi
-  extracted "$from" "$image" "$REPOSITORY" || return 1
+  extracted "$from" "$image" "$REPOSITORY"
   [ "$from" = "$who" ] || root_run_podman rmi --all --force
-  [ "$form" = direct ] || aufs_form "$REPOSITORY" || return 1
+  [ "$form" = direct ] || aufs_form "$REPOSITORY"
   # What is really nobody's cannot be told from what is not mapped, and is refused.
   [ "$who $form" != "user direct" ] || chown -h "$TEST_UID:$TEST_GID" "$REPOSITORY"/.layers/*/*/layerfs/kinds/nobody 2>/dev/null || true
+  while read -r number digest; do
+    [[ " ${LOCAL[*]} " != *" $number "* ]] || rm -r "${REPOSITORY:?}/$(layer_dir "$digest")"
+  done < <("$TOOLS/images" list "$RUN/hard" | awk -v i="$image" '$1 == i { print $2, $3 }')
   n=0
   for mapping in "$@"; do
     n=$((n + 1))
     read -ra options <<<"$mapping"
-    record "$who" "$T/ordinary.$n" "${options[@]}" "$REGISTRY/$image" || return 1
+    record "$who" "$T/ordinary.$n" "${options[@]}" "$REGISTRY/$image"
   done
   run_podman_as "$who" rmi --all --force
-  run_podman_as "$who" pull --quiet --cvmfs=only "$REGISTRY/$image"
+  run_podman_as "$who" pull --quiet --cvmfs=auto "$REGISTRY/$image"
+  equal "$(layer_count "$who" local)" "${#LOCAL[@]}" "local layers"
   n=0
   for mapping in "$@"; do
     n=$((n + 1))
     read -ra options <<<"$mapping"
-    record "$who" "$T/exact" "${options[@]}" "$REGISTRY/$image" || return 1
-    same "$image, $who, $form, $mapping" "$T/ordinary.$n" "$T/exact" "${EXACT[@]}" || return 1
+    record "$who" "$T/exact" "${options[@]}" "$REGISTRY/$image"
+    same "$image, $who, $form, $mapping${LOCAL:+, local ${LOCAL[*]}}" "$T/ordinary.$n" "$T/exact" "${EXACT[@]}"
+    run_podman_as "$who" run --detach --name held "${options[@]}" "$REGISTRY/$image" sleep 1000
+    equal "$(view_servers)" "$servers" "servers of views of a container"
+    run_podman_as "$who" rm --force --time 0 held
   done
   run_podman_as "$who" rmi --all --force
 }
 
 # podman adds the user that it runs a container as to these two, and their times change.
-USERS=(--except /etc/passwd --except /etc/group)
+USERS=(--let '"/etc/(passwd|group)" mtime: .*')
 
-# The chown of an ordinary image, to map its owners, takes names of hard links from each other.
-CHOWN_SEPARATES=(--except /links --except /replaced/linked-b --except /whiteouts/other)
+# A layer on top opens dir-0000: what the closed one beneath holds stays hidden.
+WIDENED=(--expect '"/kinds/modes/dir-0000/inside" entry: ordinary file, other absent')
 
 # A view shows one owner for all.
 @test "root, a plain directory" {
@@ -104,55 +113,81 @@ CHOWN_SEPARATES=(--except /links --except /replaced/linked-b --except /whiteouts
 @test "root, plain directories: implied directories, devices, times long ago, closed directories, a layer twice" {
   local image
   EXACT+=(--owner 0:0)
-  for image in implied devices past closed twice; do exact root served "hard/$image:1" "--user 0" || return 1; done
+  for image in implied devices past closed twice; do exact root served "hard/$image:1" "--user 0"; done
 }
 
-# Its permissions keep contents from the user. A layer on top opens dir-0000: what the closed one beneath holds stays hidden.
+@test "root, a plain directory that lacks layers" {
+  EXACT+=(--owner 0:0 --ghosts)
+  LOCAL=(1 3 5) SERVERS=3
+  exact root served hard/everything:1 "--user 0"
+}
+
+@test "root, a plain directory, fuse-overlayfs" {
+  mount_program root
+  EXACT+=(--owner 0:0 --let '.* entry: ordinary absent, other .*' --let '"/(opaques|replaced|whiteouts)" nlink: .*')
+  exact root served hard/everything:1 "--user 0"
+}
+
+# Its permissions keep contents from the user.
 @test "rootless, a plain directory" {
-  EXACT+=(--owner 0:0 --hidden --except /kinds/modes/dir-0000)
+  EXACT+=(--owner 0:0 --hidden "${WIDENED[@]}")
   exact user served hard/everything:1 "--user 0" "--user 1000"
 }
 
 @test "rootless, a plain directory, mapped ids" {
-  EXACT+=(--owner 0:0 --hidden --except /kinds/modes/dir-0000 "${USERS[@]}" "${CHOWN_SEPARATES[@]}")
+  EXACT+=(--owner 0:0 --hidden "${WIDENED[@]}" "${USERS[@]}" --chowned)
   exact user served hard/everything:1 "--userns=keep-id" "--uidmap 0:100:60000 --gidmap 0:200:60000"
 }
 
-@test "root, layer directories as they are" { exact root direct hard/everything:1 "--user 0" "--user 1000"; }
+# In what follows overlayfs stacks the directories themselves, with ghosts and all.
+@test "root, layer directories as they are" {
+  EXACT+=(--ghosts)
+  exact root direct hard/everything:1 "--user 0" "--user 1000"
+}
 
 @test "root, layer directories as they are: every hard case" {
   local image
-  for image in implied inside ghosts devices closed ids past; do exact root direct "hard/$image:1" "--user 0" || return 1; done
+  EXACT+=(--ghosts)
+  for image in implied inside ghosts devices closed ids past; do exact root direct "hard/$image:1" "--user 0"; done
 }
 
-@test "root, layer directories as they are, a layer twice" { exact root direct hard/twice:1 "--user 0"; }
+# One directory cannot be two lowers, so a view shows it.
+@test "root, layer directories as they are, a layer twice" { SERVERS=1 exact root direct hard/twice:1 "--user 0"; }
 
 @test "root, layer directories as they are, mapped ids" {
+  EXACT+=(--ghosts)
   exact root direct hard/everything:1 "--uidmap 0:200000:65536 --gidmap 0:300000:65536" "--userns=auto:size=65536"
 }
 
 @test "root, layer directories as they are, mapped ids, a store that cannot shift ids" {
   export _CONTAINERS_OVERLAY_DISABLE_IDMAP=yes
-  EXACT+=("${CHOWN_SEPARATES[@]}")
-  exact root direct hard/everything:1 "--uidmap 0:200000:65536 --gidmap 0:300000:65536"
+  EXACT+=(--chowned)
+  SERVERS=1 exact root direct hard/everything:1 "--uidmap 0:200000:65536 --gidmap 0:300000:65536"
 }
 
+# What is nobody's was made the user's own above.
+NOBODY=(--expect '"/kinds/nobody" owner: ordinary .*, other .*')
+
 @test "rootless, layer directories as they are" {
-  EXACT+=(--except /kinds/nobody)
+  EXACT+=("${NOBODY[@]}" --ghosts)
   exact user direct hard/everything:1 "--user 0" "--user 1000"
 }
 
 @test "rootless, layer directories as they are: every hard case" {
   local image
-  for image in implied inside ghosts devices closed ids past; do exact user direct "hard/$image:1" "--user 0" || return 1; done
+  EXACT+=(--ghosts)
+  for image in implied inside ghosts devices closed ids past; do exact user direct "hard/$image:1" "--user 0"; done
 }
 
 @test "rootless, layer directories as they are, mapped ids" {
-  EXACT+=("${USERS[@]}" "${CHOWN_SEPARATES[@]}" --except /kinds/nobody)
-  exact user direct hard/everything:1 "--userns=keep-id" "--uidmap 0:100:60000 --gidmap 0:200:60000"
+  EXACT+=("${USERS[@]}" "${NOBODY[@]}" --chowned)
+  SERVERS=1 exact user direct hard/everything:1 "--userns=keep-id" "--uidmap 0:100:60000 --gidmap 0:200:60000"
 }
 
-@test "without subordinate ids, layer directories as they are" { exact single direct hard/everything:1 "--user 0"; }
+@test "without subordinate ids, layer directories as they are" {
+  EXACT+=(--ghosts)
+  exact single direct hard/everything:1 "--user 0"
+}
 
 # own_tree IMAGE: its published layers, with AUFS names, as the test account's own.
 own_tree() {

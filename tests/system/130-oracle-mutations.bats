@@ -22,8 +22,9 @@ teardown_file() {
 
 setup() {
   oracle_begin
-  ALLOWED_DIFFERENCES+=(--hidden-partly)
   SURVIVORS=()
+  # A layer on top opens what one beneath closes: it stays hidden.
+  WIDENED=(--let '"/kinds/modes/dir-0000/inside" entry: ordinary file, other absent')
 }
 
 teardown() { ! is_root || test_end; }
@@ -53,6 +54,7 @@ mutate() {
 against() {
   local kind=$2 local_layers=()
   WHO=$1 IMAGE=$3 CASE="$1, $2, $3"
+  allowed "$1" "${kind/plain/remote}"
   shift 3
   while [ $# -gt 0 ]; do
     [ "$1" != -- ] || break
@@ -121,7 +123,7 @@ caught() {
 }
 
 @test "rootless, all layers remote" {
-  against user remote hard/everything:1 --except /kinds/modes/dir-0000 -- --user 0
+  against user remote hard/everything:1 "${WIDENED[@]}" -- --user 0
   # Deletions
   mutation "opaque markers are ignored" merge/merge.go \
     'case kind == whiteout.Opaque:' 'case kind == whiteout.Opaque && false:' \
@@ -132,6 +134,9 @@ caught() {
   mutation "opaque markers hide their own layer's entries" merge/merge.go \
     'case kind == whiteout.Opaque:' 'case kind == whiteout.Opaque: return true' \
     '^"/opaques/.*" entry: ordinary .*, other absent'
+  mutation "a directory that hides all beneath counts as merged" view/server/source.go \
+    'return err == nil, err' 'return false, err' \
+    '^"/opaques/.*" nlink: ordinary 2, other 1'
   mutation "whiteouts are ignored" merge/merge.go \
     'deleted = append(deleted, target)' '_ = target' \
     '^"/gone-from-root" entry: ordinary absent, other file'
@@ -155,7 +160,7 @@ caught() {
     'case kind == whiteout.Opaque:' 'case kind == whiteout.Opaque: m.add(l.Layer, e)' \
     '^"/opaques/emptied/.wh..wh..opq" entry: |^"/.*/.wh..wh..opq" entry: ordinary absent, other file'
   mutation "a catalogue marker shows" merge/merge.go \
-    'e.Name != cvmfs.CatalogMarker' 'cvmfs.CatalogMarker != ""' \
+    '!cvmfs.IsCatalogMarker(e.Name)' 'cvmfs.CatalogFile != ""' \
     '^"/.cvmfscatalog" entry: ordinary absent, other file'
   # Merging
   mutation "a merged directory loses its lowest layer" view/server/tree.go \
@@ -196,7 +201,7 @@ caught() {
   mutation "sizes are one too large" view/server/view.go \
     'uint64(st.Size)' 'uint64(st.Size+1)' \
     '^"/bin/ash" size: ordinary 7, other 8'
-  mutation "inode numbers are not told apart" view/server/view.go \
+  mutation "inode numbers are not told apart" view/server/ino.go \
     'return x>>(65-inoBits)' 'return x>>61' \
     ' linked to: '
   mutation "names are listed with another type" view/server/ops.go \
@@ -232,7 +237,7 @@ caught() {
 }
 
 @test "rootless, what the repository hides" {
-  against user remote hard/closed:1 --except /closed/widened -- --user 0
+  against user remote hard/closed:1 --expect '"/closed/widened/.*" entry: ordinary .*, other absent' -- --user 0
   mutation "a closed directory shows what lies beneath" view/server/listing.go \
     'listing.Opaque = true' 'listing.Opaque = false' \
     '^"/closed/narrowed/gone" entry: ordinary absent, other file'
@@ -243,7 +248,7 @@ caught() {
 }
 
 @test "rootless, devices" {
-  against user remote hard/devices:1 --except /devices/deleted --except /devices/replaced -- --user 0
+  against user remote hard/devices:1 --expect '"/devices/(deleted|replaced)(/.*)?" entry: ordinary .*, other absent' -- --user 0
   mutation "devices show that a rootless pull leaves out" view/server/listing.go \
     'if v.NoDevices && device(e) {' 'if false && device(e) {' \
     '^"/devices/null" entry: ordinary absent, other char'
@@ -276,7 +281,7 @@ caught() {
 
 # Every other layer is local: what the remote ones delete reaches these.
 @test "rootless, mixed" {
-  against user mixed hard/everything:1 --except /kinds/modes/dir-0000 -- --user 0
+  against user mixed hard/everything:1 "${WIDENED[@]}" -- --user 0
   mutation "whiteouts do not reach local layers" view/server/tree.go \
     '!opaque && deletes(c.Name)' 'false && deletes(c.Name)' \
     '^"/.*" entry: ordinary absent, other '
@@ -293,7 +298,7 @@ caught() {
 }
 
 @test "rootless, keep-id" {
-  against user remote hard/everything:1 --except /kinds/modes/dir-0000 --except /etc/passwd --except /etc/group -- --userns=keep-id
+  against user remote hard/everything:1 "${WIDENED[@]}" --chowned --let '"/etc/(passwd|group)" mtime: .*' -- --userns=keep-id
   mutation "the owner is not mapped" view/server/view.go \
     'fuse.Owner{Uid: v.UID, Gid: v.GID}' 'fuse.Owner{}' \
     ' owner: ordinary 0:0, other '
@@ -303,10 +308,8 @@ caught() {
 # The view shows local layers, too, and these keep owners: compared without the allowance for those of a repository, but for
 # what the base layer has.
 @test "rootless, local layers on a remote one, keep-id" {
-  ALLOWED_DIFFERENCES=(--except /home/user --hidden --now "$ORACLE_BEGIN")
-  # The chown of an ordinary image takes names of hard links from each other (110-oracle-mappings.bats).
-  against user lowest hard/everything:1 --except /kinds/modes/dir-0000 --except /etc/passwd --except /etc/group \
-    --except /links --except /replaced/linked-b --except /whiteouts/other -- --userns=keep-id
+  against user lowest hard/everything:1 "${WIDENED[@]}" --chowned --let '"/etc/(passwd|group)" mtime: .*' \
+    --let '"/home/user" owner: .*' -- --userns=keep-id
   mutation "the ranges of owners are off by one" view/spec/ids.go \
     'r.To + (id - r.From)' 'r.To + (id - r.From) + 1' \
     ' owner: ordinary 0:0, other 1:1'
@@ -314,7 +317,7 @@ caught() {
     'v.shown(v.GIDs, st.Gid)' 'v.shown(v.GIDs, st.Gid^1)' \
     ' owner: ordinary 0:0, other 0:1'
   mutation "a local layer's owners are the repository's" view/server/view.go \
-    'if v.layers[n.layer].Overlay {' 'if false {' \
+    'if v.layers[n.layer].Owned() {' 'if false {' \
     '^"/kinds/owned" owner: ordinary 1000:1000, other 0:0'
   mutation "whiteouts of local layers are ignored" merge/merge.go \
     'deleted = append(deleted, e.Name)' '_ = e' \
@@ -325,9 +328,22 @@ caught() {
   caught
 }
 
+# The same marks for another overlay.
+@test "rootless, mixed, fuse-overlayfs" {
+  mount_program user
+  against user mixed hard/everything:1 "${WIDENED[@]}" "${FUSE_OVERLAYFS_LACKS[@]}" -- --user 0
+  mutation "whiteouts do not reach local layers" view/server/tree.go \
+    '!opaque && deletes(c.Name)' 'false && deletes(c.Name)' \
+    '^"/.*" entry: ordinary absent, other '
+  mutation "opaque directories do not reach local layers" view/server/xattr.go \
+    'return l.opaque, nil' 'return l == nil, nil' \
+    '^"/.*" entry: ordinary absent, other '
+  caught
+}
+
 # Hard links are links only where no CVMFS client lies between.
 @test "rootless, a plain directory" {
-  against user plain hard/everything:1 --except /kinds/modes/dir-0000 -- --user 0
+  against user plain hard/everything:1 "${WIDENED[@]}" -- --user 0
   mutation "hard links of one layer are one file" view/server/tree.go \
     'linkKey{c.Layer, st.Ino}' 'linkKey{c.Layer, 0}' \
     '^"/.*" (hash|linked to): '
@@ -338,7 +354,7 @@ caught() {
 }
 
 @test "root, devices" {
-  against root remote hard/devices:1 --except /devices/deleted --except /devices/replaced -- --user 0
+  against root remote hard/devices:1 -- --user 0
   mutation "device numbers are lost" view/server/view.go \
     'uint32(st.Rdev)' '0' \
     '^"/devices/null" rdev: ordinary 1:3, other 0:0|^"/devices/loop" rdev: '
@@ -349,7 +365,7 @@ caught() {
 }
 
 @test "root, mixed" {
-  against root mixed hard/everything:1 --except /kinds/modes/dir-0000 -- --user 0
+  against root mixed hard/everything:1 "${WIDENED[@]}" -- --user 0
   mutation "whiteouts do not reach local layers" view/server/tree.go \
     '!opaque && deletes(c.Name)' 'false && deletes(c.Name)' \
     '^"/.*" entry: ordinary absent, other '

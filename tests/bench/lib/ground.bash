@@ -32,9 +32,7 @@ node() {
   scene "$1"
   trust_registry "${REGISTRY#*:}"
   cvmfs_conf
-  if [ "$1" = program ]; then
-    printf '[storage.options.overlay]\nmount_program = "%s"\n' "$(command -v fuse-overlayfs)" >>"$T/user/conf/storage.conf"
-  fi
+  [ "$1" != program ] || mount_program user
   install -m 755 "$TOOLS/measure" "$T/user/measure"
   mkdir -m 777 "$T/user/work"
   rootless_podman info >/dev/null # the first podman of a session makes its namespaces; nothing measured should pay for that

@@ -71,6 +71,7 @@ func catalogMarkerLayers() [][]item {
 	return [][]item{
 		{
 			file(".cvmfscatalog", 0o644, "an image's own\n"), dir("markers", 0o755), file("markers/.cvmfscatalog", 0o644, "an image's own\n"),
+			file("markers/.cvmfsautocatalog", 0o644, "an image's own\n"),
 			dir("markers/dir", 0o755), dir("markers/dir/.cvmfscatalog", 0o755), file("markers/dir/.cvmfscatalog/file", 0o644, "file\n"),
 		},
 		// Beneath a layer of this name, a directory in the root.

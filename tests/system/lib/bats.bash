@@ -1,5 +1,5 @@
 # What each bats file loads. One test is one machine to podman: its own directories, configuration, registry, repository.
-# shellcheck disable=SC2154 # output, stderr and status are bats'
+# shellcheck disable=SC2034,SC2154 # output, stderr and status are bats'; what is set is the other files'
 
 bats_require_minimum_version 1.5.0
 
@@ -23,6 +23,7 @@ test_begin() {
   scene "t$BATS_SUITE_TEST_NUMBER"
   ALLOWED=()
   unset REGISTRY REGISTRY_PID REPOSITORY
+  REPOSITORY_FLAGS=()
 }
 
 # test_end: everything goes, and it must go without force.
@@ -62,14 +63,17 @@ allow_warning() { ALLOWED+=("$1"); }
 # test did not allow. Leaves $output and $stderr. single_run_podman: the same without subordinate ids; root_run_podman: as root.
 run_podman() { checked rootless_podman "$@"; }
 single_run_podman() {
+  single_warnings
+  checked single_podman "$@"
+}
+single_warnings() {
   allow_warning "no subuid ranges found for user"
   allow_warning "Using rootless single mapping into the namespace"
-  checked single_podman "$@"
 }
 root_run_podman() { checked root_podman "$@"; }
 
 checked() {
-  local runner=$1 expected=0 pattern unexpected
+  local runner=$1 expected=0
   shift
   if [[ $1 =~ ^[0-9] ]]; then
     expected=$1
@@ -82,7 +86,13 @@ checked() {
   [ -z "$output" ] || echo "$output"
   [ -z "$stderr" ] || printf '%s\n' "$stderr" | sed 's/^/2> /'
   [[ $status =~ ^$expected$ ]] || fail "exit status $status instead of $expected" || return 1
-  unexpected=$(grep -E 'level=(warning|error|fatal|panic)|^(WARN|ERRO|FATA)|panic:' <<<"$stderr" || true)
+  no_warnings "$stderr"
+}
+
+# no_warnings STDERR: but those that the test allowed.
+no_warnings() {
+  local unexpected pattern
+  unexpected=$(grep -E 'level=(warning|error|fatal|panic)|^(WARN|ERRO|FATA)|panic:' <<<"$1" || true)
   for pattern in "${ALLOWED[@]}"; do
     unexpected=$(grep -Ev -- "$pattern" <<<"$unexpected" || true)
   done

@@ -32,12 +32,18 @@ pulled() {
   esac
 }
 
-# readable_site: the repository is a plain directory and the user's own, so nothing in it is kept from him.
+# readable_site N…: the repository is a plain directory and the user's own, so nothing in it is kept from him. It lacks these
+# layers of the image.
 readable_site() {
+  local number digest
   repository_unmount
-  cp -a "$RUN/hard-tree" "$T/readable"
-  chown -R "$TEST_UID:$TEST_GID" "$T/readable"
   REPOSITORY=$T/readable
+  rm -rf "$REPOSITORY"
+  cp -a "$RUN/hard-tree" "$REPOSITORY"
+  while read -r number digest; do
+    [[ " $* " != *" $number "* ]] || rm -r "${REPOSITORY:?}/$(layer_dir "$digest")"
+  done < <("$TOOLS/images" list "$RUN/hard" | awk -v i="$IMAGE" '$1 == i { print $2, $3 }')
+  chown -R "$TEST_UID:$TEST_GID" "$REPOSITORY"
   cvmfs_conf
 }
 
@@ -107,6 +113,8 @@ SH
 kept_changes() {
   cat <<'SH'
 set -e
+# Without subordinate ids there is but one owner.
+chown() { [ -n "${ONE_ID:-}" ] || command chown "$@"; }
 cd /kinds
 echo more >>owned; ! kernel || rm grouped; chown 33:33 page; chown 1000:1000 nobody; chown 33:33 setuid-user
 chmod 2775 owned-dir; chown -h 33:33 owned-link; chown 33:1000 attribute-dir
@@ -162,6 +170,7 @@ attributes_set() {
 in_podman() {
   case $1 in
     user) rootless "$(podman_path)" unshare "${@:2}" ;;
+    single) single "$(podman_path)" unshare "${@:2}" ;;
     root) as_root "${@:2}" ;;
   esac
 }
@@ -174,11 +183,6 @@ changed() {
     sh -c "$(plain_changes; kept_changes; echo "$script"; changes_end)" >"$T/log" || { cat "$T/log"; return 1; }
   attributes_set "$who" "$name" || return 1
   run_podman_as "$who" start --attach "$name"
-}
-
-# mount_program WHO: stack with fuse-overlayfs.
-mount_program() {
-  printf '[storage.options.overlay]\nmount_program = "%s"\n' "$(command -v fuse-overlayfs)" >>"$T/$1/conf/storage.conf"
 }
 
 # diff_of WHO FILE ARG…: the lines of podman diff, in order.

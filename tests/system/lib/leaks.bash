@@ -1,8 +1,8 @@
 # What a test may not leave behind, and how a run ends what is left anyhow.
 
 # test_processes [DIR]: pids that the run started: those of its account and of its subordinate ids, or, where the account
-# is the user's own, those that carry the run's (or one test's) mark in their environment, and servers of views, which
-# carry no environment, that were not there before the run.
+# is the user's own, those that carry the run's (or one test's) mark in their environment. Servers of views carry no
+# environment: root's are those in the run's mount namespace, a user's those that were not there before the run.
 test_processes() {
   local mark=CVMFS_TEST_DIR=${1:-$RUN} proc uid
   if is_root; then
@@ -11,6 +11,7 @@ test_processes() {
         zombie "$proc" || echo "${proc#/proc/}"
       fi
     done < <(stat -c '%u %n' /proc/[0-9]* 2>/dev/null)
+    pgrep -x cvmfs-view --uid 0 --ns $$ --nslist mnt || true
   else
     while read -r proc; do
       grep -qx "$proc" <<<"$VIEWS_BEFORE" || echo "$proc"

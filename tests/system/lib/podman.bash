@@ -52,6 +52,25 @@ CONF
   echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$dir/home/.config/containers/policy.json"
 }
 
+# mount_program WHO: from here on, fuse-overlayfs stacks.
+mount_program() {
+  local conf=$T/$1/conf/storage.conf program
+  program=$(command -v fuse-overlayfs) || die "fuse-overlayfs is not installed; .ci/deps test sees to it"
+  ! grep -q '^mount_program' "$conf" || return 0
+  grep -q '^\[storage.options.overlay\]' "$conf" || echo '[storage.options.overlay]' >>"$conf"
+  echo "mount_program = \"$program\"" >>"$conf" # the last section is this one
+}
+
+# shellcheck disable=SC2154 # output is bats'
+# stacked_by WHO kernel|fuse-overlayfs IMAGE: what containers of the image stand on.
+stacked_by() {
+  run_podman_as "$1" run --rm --user 0 "$3" grep ' / ' /proc/mounts
+  case $2 in
+    kernel) contains "$output" "overlay / overlay " ;;
+    fuse-overlayfs) contains "$output" " / fuse.fuse-overlayfs " ;;
+  esac
+}
+
 # Where not even root may lock memory, crun cannot load the program that rules devices in a control group: root's
 # containers then go without groups, root's builds without crun.
 may_lock_memory() { (ulimit -l unlimited) 2>/dev/null; }
@@ -88,6 +107,8 @@ CONTAINERS_CVMFS_CONF=$dir/conf/cvmfs.conf
 CVMFS_TEST_DIR=$T
 ENV
   [ "$1" != root ] || may_lock_memory || echo BUILDAH_ISOLATION=chroot
+  # a store that cannot shift ids, where a test wants one
+  [ -z "${_CONTAINERS_OVERLAY_DISABLE_IDMAP:-}" ] || echo "_CONTAINERS_OVERLAY_DISABLE_IDMAP=$_CONTAINERS_OVERLAY_DISABLE_IDMAP"
 }
 
 # rootless CMD…: run it as the test account; single CMD…: as the one without subordinate ids (as root only); as_root CMD…: as

@@ -6,18 +6,42 @@ REPOSITORY_UID=9
 # publish IMAGE TREE: lay an image of the running registry out.
 publish() { "$BIN/cvmfs-layers" publish --quiet --plain-http "$REGISTRY/$1" "$2"; }
 
+# What else the stand-in is told.
+REPOSITORY_FLAGS=()
+
 # repository_mount TREE [NAME]: a user mounts it inside podman's own user namespace, where he may.
 repository_mount() {
   local name=${2:-unpacked.example.org}
   REPOSITORY=$T/cvmfs/$name
   mkdir -p "$REPOSITORY"
   local standin=("$BIN/cvmfs-standin" mount --background --pid-file "$T/$name.pid" --control "$T/$name.sock"
-    --uid "$REPOSITORY_UID" --gid "$REPOSITORY_UID" --fqrn "$name" "$1" "$REPOSITORY")
+    --uid "$REPOSITORY_UID" --gid "$REPOSITORY_UID" --fqrn "$name" "${REPOSITORY_FLAGS[@]}" "$1" "$REPOSITORY")
   if is_root; then
     CVMFS_TEST_DIR=$T "${standin[@]}" 3>&- 4>&-
   else
     rootless_podman unshare "${standin[@]}"
   fi
+}
+
+# repository_lacking LAYOUT TREE IMAGE N…: mount, in place of the mounted repository, one that has of the published TREE the
+# image's layers but these, 0 being the lowest, wherever in the image they stand.
+repository_lacking() {
+  local layout=$1 published=$2 image=$3 tree digest n lacks=
+  shift 3
+  tree=$(mktemp -d "$T/tree.XXXX")
+  chmod 755 "$tree"
+  while read -r n digest; do
+    [[ " $* " != *" $n "* ]] || lacks+=" $digest"
+  done < <("$TOOLS/images" list "$layout" | awk -v i="$image" '$1 == i { print $2, $3 }')
+  while read -r digest; do
+    [[ $lacks != *$digest* ]] || continue
+    [ -e "$published/$(layer_dir "$digest")" ] || continue
+    mkdir -p "$tree/$(dirname "$(layer_dir "$digest")")"
+    # hard links: as large trees as these are not copied for each test
+    [ -e "$tree/$(layer_dir "$digest")" ] || cp -al "$published/$(layer_dir "$digest")" "$tree/$(layer_dir "$digest")"
+  done < <("$TOOLS/images" list "$layout" | awk -v i="$image" '$1 == i { print $3 }')
+  repository_unmount
+  repository_mount "$tree"
 }
 
 # repository_ctl COMMAND ARG…: counters, faults, changes of the stand-in that was mounted last.

@@ -83,6 +83,9 @@ func (c *comparison) run(out io.Writer) error {
 			c.differ(o.Path, "entry", "absent", o.Type)
 		}
 	}
+	for _, line := range c.unmet(c.counts) {
+		c.add(line)
+	}
 	return c.report(out)
 }
 
@@ -141,17 +144,22 @@ func (c *comparison) lacking(e *entry) {
 }
 
 func (c *comparison) differ(path, field, ordinary, other string) {
-	if c.except.covers(path) {
-		c.counts[byExcept]++
+	line := fmt.Sprintf("%s %s: ordinary %s, other %s", quoted(path), field, ordinary, other)
+	if c.patterns.match(line) {
+		c.counts[byExpected]++
 		return
 	}
+	c.add(line)
+}
+
+func (c *comparison) add(line string) {
 	c.total++
 	if len(c.differences) < printed {
-		c.differences = append(c.differences, fmt.Sprintf("%s %s: ordinary %s, other %s", quoted(path), field, ordinary, other))
+		c.differences = append(c.differences, line)
 	}
 }
 
-// report prints the differences and the summary, which is one line of name=number.
+// report prints the differences and the summary: one line of name=number, without the kinds that there are none of.
 func (c *comparison) report(out io.Writer) error {
 	for _, line := range c.differences {
 		fmt.Fprintln(out, line)
@@ -161,7 +169,9 @@ func (c *comparison) report(out io.Writer) error {
 	}
 	fmt.Fprintf(out, "compared=%d differences=%d", c.entries, c.total)
 	for _, kind := range allowedKinds {
-		fmt.Fprintf(out, " %s=%d", kind, c.counts[kind])
+		if c.counts[kind] > 0 {
+			fmt.Fprintf(out, " %s=%d", kind, c.counts[kind])
+		}
 	}
 	var fields []string
 	for field, both := range c.compared {

@@ -9,8 +9,8 @@ type entry struct {
 	Mode  string  `json:"mode,omitempty"` // permissions with suid, sgid and sticky, octal
 	UID   *uint32 `json:"uid,omitempty"`
 	GID   *uint32 `json:"gid,omitempty"`
-	Size  *int64  `json:"size,omitempty"`  // not of directories
-	Nlink *uint64 `json:"nlink,omitempty"` // not of directories
+	Size  *int64  `json:"size,omitempty"` // not of directories
+	Nlink *uint64 `json:"nlink,omitempty"`
 	// Group is the first path, in the record's order, of the same device and
 	// inode number; absent where that is the path itself.
 	Group string `json:"group,omitempty"`
@@ -74,7 +74,7 @@ func (e *entry) lacks(holds map[string]bool) string {
 		{"uid", e.UID == nil},
 		{"gid", e.GID == nil},
 		{"size", e.Type != kindDir && e.Size == nil},
-		{"nlink", e.Type != kindDir && e.Nlink == nil},
+		{"nlink", e.Nlink == nil},
 		{"rdev", device && e.Rdev == ""},
 		{"mtime", e.Mtime == nil},
 		{"nsec", e.Nsec == nil},

@@ -9,7 +9,10 @@ import (
 // both compares an entry that both trees have, field by field.
 func (c *comparison) both(e, o *entry) {
 	if o.Type == kindGhost {
-		return // a difference of its own
+		if e.Type == kindGhost && !c.allowances.ghosts {
+			c.differ(e.Path, "ghost", "listed, cannot be looked up", "too")
+		}
+		return // else a difference of its own
 	}
 	if e.Type != o.Type {
 		c.differ(e.Path, "type", e.Type, o.Type)
@@ -56,9 +59,17 @@ func (c *comparison) links(e, o *entry) {
 		return
 	}
 	alone := c.linked[c.groups[1][e.Path]] == 1 && (o.Nlink == nil || *o.Nlink == 1)
-	if c.allowances.links && alone && e.Type != kindDir {
+	if e.Type != kindDir && c.allowances.links && alone {
 		c.counts[byLinks]++
 		return
+	}
+	if c.chowned && c.split(e, o) {
+		c.counts[byChown]++
+		return
+	}
+	if nlink && e.Type == kindDir && c.hidden && e.closed() { // hides all beneath, so nothing merges
+		c.counts[byHidden]++
+		nlink = false
 	}
 	if nlink {
 		c.differ(e.Path, "nlink", number(e.Nlink), number(o.Nlink))
@@ -66,6 +77,15 @@ func (c *comparison) links(e, o *entry) {
 	if group {
 		c.differ(e.Path, "linked to", quoted(c.groups[0][e.Path]), quoted(c.groups[1][e.Path]))
 	}
+}
+
+// split says if the ordinary entry is linked with none but links of the other,
+// and fewer; or is a directory of which a copy was made, which overlayfs merges.
+func (c *comparison) split(e, o *entry) bool {
+	if e.Type == kindDir {
+		return e.Nlink != nil && *e.Nlink == 1
+	}
+	return c.groups[1][c.groups[0][e.Path]] == c.groups[1][e.Path] && (e.Nlink == nil || *e.Nlink < *o.Nlink)
 }
 
 func (c *comparison) times(e, o *entry) {
@@ -76,8 +96,10 @@ func (c *comparison) times(e, o *entry) {
 	nsec := !c.compared["nsec"] || *e.Nsec == *o.Nsec
 	switch {
 	case seconds && nsec:
-	case c.now != nil && e.Type == kindDir && *e.Mtime >= *c.now:
+	case c.now != nil && e.Type == kindDir && *e.Mtime >= *c.now && (*o.Mtime >= *c.now || *o.Mtime == 0):
 		c.counts[byNow]++
+	case c.now != nil && e.Type == kindDir && *e.Mtime >= *c.now && c.chowned:
+		c.counts[byChown]++
 	case c.seconds && seconds && *o.Nsec == 0:
 		c.counts[bySeconds]++
 	default:
@@ -113,17 +135,16 @@ func (c *comparison) attributes(e, o *entry) {
 func (c *comparison) content(e, o *entry) {
 	if c.compared["errors"] {
 		faults := o.Errors
-		if c.xattrs && failures(faults) != failures(e.Errors) {
+		if (c.xattrs || c.enotsup) && failures(faults) != failures(e.Errors) {
 			if faults = withoutXattrs(faults); len(faults) < len(o.Errors) {
 				c.counts[byENOTSUP]++
 			}
 		}
-		if c.hidden && e.closed() && len(e.Errors) == 0 && refused(faults) && o.Hash == "" {
+		if c.hidden && e.Type == kindFile && e.closed() && len(e.Errors) == 0 && refused(faults, "read") && o.Hash == "" {
 			c.counts[byHidden]++
 			return
 		}
-		// Whom the permissions admit depends on the owner.
-		if c.foreign(e, o) && admits(e.Errors) && admits(faults) && (refused(e.Errors) || refused(faults)) {
+		if c.foreign(e, o) && e.decides() && admits(e.Errors) && admits(faults) && len(e.Errors)+len(faults) > 0 {
 			c.counts[byOwner]++
 			return
 		}
@@ -190,4 +211,6 @@ func (c *comparison) foreign(e, o *entry) bool {
 }
 
 // admits says if nothing failed but by the permissions.
-func admits(faults []fault) bool { return len(faults) == 0 || refused(faults) }
+func admits(faults []fault) bool {
+	return len(faults) == 0 || refused(faults, "open", "read", "readdir")
+}

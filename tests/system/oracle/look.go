@@ -39,10 +39,11 @@ func (l *lookup) fill(e *entry) {
 	}
 	e.Mode = octal(uint32(l.Mode))
 	uid, gid, seconds, nsec := l.Uid, l.Gid, l.Mtime.Sec, int64(l.Mtime.Nsec)
-	e.UID, e.GID, e.Mtime, e.Nsec = &uid, &gid, &seconds, &nsec
+	nlink := uint64(l.Nlink)
+	e.UID, e.GID, e.Mtime, e.Nsec, e.Nlink = &uid, &gid, &seconds, &nsec, &nlink
 	if e.Type != kindDir {
-		size, nlink := int64(l.Size), uint64(l.Nlink)
-		e.Size, e.Nlink = &size, &nlink
+		size := int64(l.Size)
+		e.Size = &size
 	}
 	if e.Type == kindChar || e.Type == kindBlock {
 		e.Rdev = fmt.Sprintf("%d:%d", l.Rdev_major, l.Rdev_minor)
