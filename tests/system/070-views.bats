@@ -3,16 +3,9 @@
 
 load lib/bats
 
-mount_program() {
-  cat >>"$T/user/conf/storage.conf" <<CONF
-[storage.options.overlay]
-mount_program = "$(command -v fuse-overlayfs)"
-CONF
-}
-
 @test "fuse-overlayfs stacks the same view" {
   site
-  mount_program
+  mount_program user
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
   layers_are user 4 0
   run_podman run --name one "$REGISTRY/small/deletions:1" sh -euc '
@@ -30,7 +23,7 @@ CONF
 
 @test "fuse-overlayfs: whiteouts and opaque directories reach local layers" {
   site_lacking small/deletions:1 1
-  mount_program
+  mount_program user
   run_podman pull --quiet --cvmfs=auto "$REGISTRY/small/deletions:1"
   layers_are user 3 1
   run_podman run --rm "$REGISTRY/small/deletions:1" sh -euc 'find /data | sort; cat /data/again'
