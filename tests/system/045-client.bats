@@ -15,13 +15,14 @@ numbers() {
 }
 
 @test "inode numbers stay, in a container and from one to the next, whatever the client's are" {
-  local first theirs
+  local first theirs layer
+  layer=$(layer_dir "$(layer_digest small/kinds:1 1)")
   run_podman run --detach --name one --user 0 "$REGISTRY/small/kinds:1" sleep 1000
   numbers
   first=$NUMBERS
-  theirs=$(stat -c %i "$REPOSITORY"/.layers/*/*/layerfs/kinds/plain)
+  theirs=$(rootless_podman unshare stat -c %i "$REPOSITORY/$layer/layerfs/kinds/plain")
   repository_ctl revision
-  [ "$(stat -c %i "$REPOSITORY"/.layers/*/*/layerfs/kinds/plain)" != "$theirs" ] || fail "the client's numbers are the same: this tests nothing"
+  [ "$(rootless_podman unshare stat -c %i "$REPOSITORY/$layer/layerfs/kinds/plain")" != "$theirs" ] || fail "the client's numbers are the same: this tests nothing"
   echo 2 >/proc/sys/vm/drop_caches 2>/dev/null || true # what the kernel does not hold is looked up again
   numbers
   equal "$NUMBERS" "$first" "numbers after a revision"
