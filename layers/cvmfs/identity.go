@@ -57,6 +57,17 @@ const (
 // open directory descriptor of the repository's root, layer one of the layer
 // directory. A tree that has no such attributes gives the zero Identity.
 func ReadIdentity(repository, layer int) (Identity, error) {
+	id, err := ReadRepositoryIdentity(repository)
+	if err != nil || id.Repository == "" {
+		return Identity{}, err
+	}
+	id.CatalogHash, err = CatalogHash(layer)
+	return id, err
+}
+
+// ReadRepositoryIdentity is ReadIdentity for a repository as a whole: the
+// result has no CatalogHash.
+func ReadRepositoryIdentity(repository int) (Identity, error) {
 	var id Identity
 	var err error
 	if id.Repository, err = magic(repository, xattrFQRN); err != nil || id.Repository == "" {
@@ -71,10 +82,7 @@ func ReadIdentity(repository, layer int) (Identity, error) {
 			return Identity{}, fmt.Errorf("parsing %s: %w", xattrRevision, err)
 		}
 	}
-	if id.RootHash, err = magic(repository, xattrRootHash); err != nil {
-		return Identity{}, err
-	}
-	id.CatalogHash, err = CatalogHash(layer)
+	id.RootHash, err = magic(repository, xattrRootHash)
 	return id, err
 }
 

@@ -19,6 +19,7 @@ func node(t *testing.T) (vendor, admin, user string) {
 	systemDirs = []string{filepath.Join(root, "usr"), filepath.Join(root, "etc")}
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(root, "xdg"))
 	t.Setenv("HOME", filepath.Join(root, "home"))
+	t.Setenv(OverrideEnv, "")
 	t.Setenv(FileEnv, "")
 	return filepath.Join(root, "usr", fileName), filepath.Join(root, "etc", fileName),
 		filepath.Join(root, "xdg", "containers", fileName)
@@ -98,6 +99,46 @@ func TestLoadNamedFile(t *testing.T) {
 	want.View = Direct
 	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want the named file alone: %+v", got, want)
+	}
+}
+
+// As with containers.conf: files in a directory beside each, by name, and one
+// that comes last.
+func TestLoadDropIns(t *testing.T) {
+	_, admin, user := node(t)
+	write(t, admin, "pull = \"auto\"\ntimeout = \"1s\"\nview = \"direct\"")
+	write(t, admin+".d/20-b.conf", "pull = \"off\"\ntimeout = \"2s\"")
+	write(t, admin+".d/10-a.conf", `pull = "only"`)
+	write(t, admin+".d/30-c.conf.rpmsave", `pull = "nonsense"`)
+	write(t, filepath.Join(admin+".d", "40-directory.conf", "x"), `pull = "nonsense"`)
+	write(t, user+".d/site.conf", `timeout = "3s"`)
+	want := Default()
+	want.Pull, want.Timeout, want.View = Off, 3*time.Second, Direct
+	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	last := filepath.Join(t.TempDir(), "last.conf")
+	t.Setenv(OverrideEnv, last)
+	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), last) {
+		t.Errorf("a missing file that is named must be an error that names it, got %v", err)
+	}
+	write(t, last, `pull = "auto"`)
+	want.Pull = Auto
+	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	named := filepath.Join(t.TempDir(), "named.conf")
+	write(t, named, "pull = \"only\"\nview = \"direct\"")
+	t.Setenv(FileEnv, named) // alone, but for that last one
+	want = Default()
+	want.Pull, want.View = Auto, Direct
+	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	write(t, admin+".d/50-bad.conf", `pull = "bad"`)
+	t.Setenv(FileEnv, "")
+	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), "50-bad.conf") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -6,15 +6,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/BurntSushi/toml"
 )
 
 const (
-	// FileEnv names one file that is read instead of Files; it must exist.
+	// FileEnv names one file that is read instead of all others; it must exist.
 	FileEnv = "CONTAINERS_CVMFS_CONF"
+	// OverrideEnv names one file that is read after all others; it must exist.
+	OverrideEnv = "CONTAINERS_CVMFS_CONF_OVERRIDE"
 
 	fileName = "cvmfs.conf"
+	dropIns  = fileName + ".d"
 )
 
 // systemDirs hold the distribution's file, then the administrator's.
@@ -24,10 +28,13 @@ var systemDirs = []string{"/usr/share/containers", "/etc/containers"}
 // or the option, the key and the value.
 func Load(options Options) (Config, error) {
 	c := Default()
-	files, must := Files()
+	files, err := Files()
+	if err != nil {
+		return Config{}, err
+	}
 	for _, file := range files {
-		err := readFile(&c, file)
-		if errors.Is(err, fs.ErrNotExist) && !must {
+		err := readFile(&c, file.Path)
+		if errors.Is(err, fs.ErrNotExist) && !file.Must {
 			continue
 		}
 		if err != nil {
@@ -40,18 +47,40 @@ func Load(options Options) (Config, error) {
 	return c, nil
 }
 
-// Files lists the files that Load reads, in order, and whether they must exist.
-func Files() (files []string, must bool) {
+// File is one that Load reads. It is an error if one that must exist does not.
+type File struct {
+	Path string
+	Must bool
+}
+
+// Files lists the files that Load reads, in order: in each directory, after
+// cvmfs.conf, those in cvmfs.conf.d whose names end in .conf, by name.
+func Files() ([]File, error) {
+	var files []File
 	if file := os.Getenv(FileEnv); file != "" {
-		return []string{file}, true
+		files = append(files, File{file, true})
+	} else {
+		dirs := slices.Clone(systemDirs)
+		if dir := userDir(); dir != "" {
+			dirs = append(dirs, filepath.Join(dir, "containers"))
+		}
+		for _, dir := range dirs {
+			files = append(files, File{Path: filepath.Join(dir, fileName)})
+			entries, err := os.ReadDir(filepath.Join(dir, dropIns)) // sorted
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("reading configuration: %w", err)
+			}
+			for _, entry := range entries {
+				if !entry.IsDir() && filepath.Ext(entry.Name()) == ".conf" {
+					files = append(files, File{Path: filepath.Join(dir, dropIns, entry.Name())})
+				}
+			}
+		}
 	}
-	for _, dir := range systemDirs {
-		files = append(files, filepath.Join(dir, fileName))
+	if file := os.Getenv(OverrideEnv); file != "" {
+		files = append(files, File{file, true})
 	}
-	if dir := userDir(); dir != "" {
-		files = append(files, filepath.Join(dir, "containers", fileName))
-	}
-	return files, false
+	return files, nil
 }
 
 // userDir is the user's configuration directory, "" for an account that has

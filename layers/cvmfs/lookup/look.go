@@ -16,7 +16,8 @@ import (
 const mountHint = "is it mounted? A repository that was mounted after podman's pause process" +
 	" started is invisible to rootless podman until `podman system migrate`"
 
-// look answers one question from the tree at root. It may never return.
+// look answers one question from the tree at root: about layer d, or about the
+// repository itself if d is "". It may never return.
 func look(root string, d, diffID digest.Digest) answer {
 	repo, layers, err := openRepository(root)
 	if err != nil {
@@ -25,6 +26,13 @@ func look(root string, d, diffID digest.Digest) answer {
 	defer unix.Close(repo)
 	defer unix.Close(layers)
 
+	if d == "" {
+		id, err := cvmfs.ReadRepositoryIdentity(repo)
+		if err != nil {
+			return answer{err: fmt.Errorf("repository %q: reading identity: %w", root, cvmfs.FromFS(err))}
+		}
+		return answer{layer: cvmfs.Layer{Path: root, Identity: id}}
+	}
 	name, err := cvmfs.LayerDir(d)
 	if err != nil {
 		return answer{err: err}

@@ -59,6 +59,8 @@ type Question struct {
 type Answer struct {
 	Layer  cvmfs.Layer
 	DiffID digest.Digest
+	// MediaType is the layer's, as in the manifest, or "".
+	MediaType string
 	// Repository is the repository's name, or its path where it has none, to show to the user.
 	Repository string
 }
@@ -157,7 +159,7 @@ func (p *Pull) Layer(ctx context.Context, q Question) (*Answer, error) {
 		p.warn(err.Error() + "; downloading it")
 		return nil, nil
 	}
-	answer := &Answer{Layer: layer, DiffID: diffID, Repository: repositoryName(layer)}
+	answer := &Answer{Layer: layer, DiffID: diffID, MediaType: q.MediaType, Repository: repositoryName(layer)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.found[q.Digest] = answer
