@@ -79,6 +79,7 @@ func (s *Server) attach(mountpoint string) error {
 		s.fuse, err = fuse.NewServer(s, "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
 			MaxBackground:      64,
 			DisableReadDirPlus: true,
+			MaxStackDepth:      -1,   // no passthrough, as with the client: it would count in a stack of file systems
 			DisableSplice:      true, // bytes read are counted as they are read
 		})
 	}

@@ -71,7 +71,10 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 		ExplicitDataCacheControl: true,
 		ExtraCapabilities:        capNoOpendirSupport,
 		DisableReadDirPlus:       true,
-		EnableAcl:                s.Xattrs, // else the kernel answers questions for these itself: not supported
+		// Not 1, go-fuse's default: the kernel stacks two file systems at most, and a container's overlay on the view may be
+		// stacked again, by a volume that is an image. A depth that is out of bounds turns what needs it, passthrough, off.
+		MaxStackDepth: -1,
+		EnableAcl:     s.Xattrs, // else the kernel answers questions for these itself: not supported
 	})
 	if err != nil {
 		return nil, fmt.Errorf("taking over the FUSE connection: %w", err)
