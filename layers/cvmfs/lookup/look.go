@@ -12,14 +12,10 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 )
 
-// mountHint explains the commonest cause of an empty or missing repository.
-const mountHint = "is it mounted? A repository that was mounted after podman's pause process" +
-	" started is invisible to rootless podman until `podman system migrate`"
-
 // look answers one question from the tree at root: about layer d, or about the
 // repository itself if d is "". It may never return.
 func look(root string, d, diffID digest.Digest) answer {
-	repo, layers, err := openRepository(root)
+	repo, layers, err := beneath.Repository(root)
 	if err != nil {
 		return answer{err: fmt.Errorf("repository %q: %w", root, err)}
 	}
@@ -52,38 +48,6 @@ func look(root string, d, diffID digest.Digest) answer {
 	}
 	a.err = fmt.Errorf("repository %q: layer directory %q: %w", root, dir, err)
 	return a
-}
-
-// openRepository opens the repository's root and its layers' directory. Every
-// failure is an outage: a mount that is gone leaves an empty directory, and
-// that has no layers' directory.
-func openRepository(root string) (repo, layers int, err error) {
-	if !filepath.IsAbs(root) {
-		return -1, -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
-	}
-	// O_DIRECTORY triggers autofs, which a mere stat would not.
-	repo, err = beneath.Retry(func() (int, error) {
-		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return -1, -1, fmt.Errorf("%w: %w; %s", cvmfs.ErrUnavailable, err, mountHint)
-	case err != nil:
-		return -1, -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
-	}
-	layers, err = beneath.Open(repo, cvmfs.LayersDir, unix.O_PATH|unix.O_DIRECTORY)
-	switch {
-	case err == nil:
-		return repo, layers, nil
-	case errors.Is(err, unix.ENOENT):
-		err = fmt.Errorf("%w: no %s in it; %s", cvmfs.ErrUnavailable, cvmfs.LayersDir, mountHint)
-	case beneath.Odd(err):
-		err = fmt.Errorf("%w: %s is not a directory: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
-	default:
-		err = fmt.Errorf("%w: opening %s: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
-	}
-	unix.Close(repo)
-	return -1, -1, err
 }
 
 // readLayer reads all of a layer but its path. repo and layers are open

@@ -82,11 +82,12 @@ func openRoot(path string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	repo, err := unix.Open(repository, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	repo, layers, err := beneath.Repository(repository)
 	if err != nil {
-		return -1, cvmfs.FromFS(err)
+		return -1, fmt.Errorf("repository %q: %w", repository, err)
 	}
 	defer unix.Close(repo)
+	defer unix.Close(layers)
 	fd, err := beneath.Open(repo, filepath.Join(dir, cvmfs.LayerFS), unix.O_RDONLY|unix.O_DIRECTORY)
 	if beneath.Odd(err) {
 		return -1, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)

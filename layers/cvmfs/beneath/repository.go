@@ -1,0 +1,47 @@
+package beneath
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+)
+
+// mountHint explains the commonest cause of an empty or missing repository.
+const mountHint = "is it mounted? A repository that was mounted after podman's pause process" +
+	" started is invisible to rootless podman until `podman system migrate`"
+
+// Repository opens a repository's root, and with O_PATH the directory in it that
+// holds the layers. Every failure is an outage, cvmfs.ErrUnavailable: a mount
+// that is gone leaves an empty directory, and that has no layers' directory.
+func Repository(root string) (repo, layers int, err error) {
+	if !filepath.IsAbs(root) {
+		return -1, -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
+	}
+	// O_DIRECTORY triggers autofs, which a mere stat would not.
+	repo, err = Retry(func() (int, error) {
+		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return -1, -1, fmt.Errorf("%w: %w; %s", cvmfs.ErrUnavailable, err, mountHint)
+	case err != nil:
+		return -1, -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
+	}
+	layers, err = Open(repo, cvmfs.LayersDir, unix.O_PATH|unix.O_DIRECTORY)
+	switch {
+	case err == nil:
+		return repo, layers, nil
+	case errors.Is(err, unix.ENOENT):
+		err = fmt.Errorf("%w: no %s in it; %s", cvmfs.ErrUnavailable, cvmfs.LayersDir, mountHint)
+	case Odd(err):
+		err = fmt.Errorf("%w: %s is not a directory: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
+	default:
+		err = fmt.Errorf("%w: opening %s: %w", cvmfs.ErrUnavailable, cvmfs.LayersDir, err)
+	}
+	unix.Close(repo)
+	return -1, -1, err
+}
