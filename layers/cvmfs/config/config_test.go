@@ -47,7 +47,7 @@ func load(t *testing.T, options Options) Config {
 func TestLoadWithoutFiles(t *testing.T) {
 	node(t)
 	want := Config{Repositories: []string{"/cvmfs/unpacked.cern.ch"}, Pull: Off, View: Served, Timeout: 10 * time.Second}
-	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -58,7 +58,7 @@ func TestLoadOverridesKeyByKey(t *testing.T) {
 	write(t, admin, "repositories = [\"/a\", \"/b\"]\npull = \"only\"\n")
 	write(t, user, "# the user's choice\npull = \"off\"\n")
 	want := Config{Repositories: []string{"/a", "/b"}, Pull: Off, View: Direct, Timeout: time.Second}
-	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	var options Options
@@ -79,7 +79,7 @@ func TestLoadUserFile(t *testing.T) {
 			node(t)
 			t.Setenv("XDG_CONFIG_HOME", tc.xdg)
 			write(t, filepath.Join(os.Getenv("HOME"), ".config/containers", fileName), `pull = "only"`)
-			if got := load(t, Options{}).Pull; got != Only {
+			if got := load(t, Options{Rootless: true}).Pull; got != Only {
 				t.Errorf("pull is %q, want the user's", got)
 			}
 		})
@@ -91,14 +91,24 @@ func TestLoadNamedFile(t *testing.T) {
 	write(t, admin, `pull = "only"`)
 	named := filepath.Join(t.TempDir(), "mine.conf")
 	t.Setenv(FileEnv, named)
-	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), named) {
+	if _, err := Load(Options{Rootless: true}); err == nil || !strings.Contains(err.Error(), named) {
 		t.Errorf("a missing named file must be an error that names it, got %v", err)
 	}
 	write(t, named, `view = "direct"`)
 	want := Default()
 	want.View = Direct
-	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want the named file alone: %+v", got, want)
+	}
+}
+
+func TestLoadRootful(t *testing.T) {
+	_, admin, user := node(t)
+	write(t, admin, `pull = "auto"`)
+	write(t, user, `pull = "only"`)
+	write(t, user+".d/site.conf", `pull = "only"`)
+	if got := load(t, Options{}).Pull; got != Auto {
+		t.Errorf("got %q: a user's file is not root's", got)
 	}
 }
 
@@ -114,17 +124,17 @@ func TestLoadDropIns(t *testing.T) {
 	write(t, user+".d/site.conf", `timeout = "3s"`)
 	want := Default()
 	want.Pull, want.Timeout, want.View = Off, 3*time.Second, Direct
-	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	last := filepath.Join(t.TempDir(), "last.conf")
 	t.Setenv(OverrideEnv, last)
-	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), last) {
+	if _, err := Load(Options{Rootless: true}); err == nil || !strings.Contains(err.Error(), last) {
 		t.Errorf("a missing file that is named must be an error that names it, got %v", err)
 	}
 	write(t, last, `pull = "auto"`)
 	want.Pull = Auto
-	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	named := filepath.Join(t.TempDir(), "named.conf")
@@ -132,12 +142,12 @@ func TestLoadDropIns(t *testing.T) {
 	t.Setenv(FileEnv, named) // alone, but for that last one
 	want = Default()
 	want.Pull, want.View = Auto, Direct
-	if got := load(t, Options{}); !reflect.DeepEqual(got, want) {
+	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	write(t, admin+".d/50-bad.conf", `pull = "bad"`)
 	t.Setenv(FileEnv, "")
-	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), "50-bad.conf") {
+	if _, err := Load(Options{Rootless: true}); err == nil || !strings.Contains(err.Error(), "50-bad.conf") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -173,7 +183,7 @@ func TestLoadRefuses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			_, admin, _ := node(t)
 			write(t, admin, tc.text)
-			_, err := Load(Options{})
+			_, err := Load(Options{Rootless: true})
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -191,7 +201,7 @@ func TestLoadUnreadableIsNotMissing(t *testing.T) {
 	if err := os.MkdirAll(admin, 0o755); err != nil { // a directory of that name
 		t.Fatal(err)
 	}
-	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), admin) {
+	if _, err := Load(Options{Rootless: true}); err == nil || !strings.Contains(err.Error(), admin) {
 		t.Errorf("want an error that names the file, got %v", err)
 	}
 }

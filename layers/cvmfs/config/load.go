@@ -28,7 +28,7 @@ var systemDirs = []string{"/usr/share/containers", "/etc/containers"}
 // or the option, the key and the value.
 func Load(options Options) (Config, error) {
 	c := Default()
-	files, err := Files()
+	files, err := Files(options.Rootless)
 	if err != nil {
 		return Config{}, err
 	}
@@ -54,14 +54,15 @@ type File struct {
 }
 
 // Files lists the files that Load reads, in order: in each directory, after
-// cvmfs.conf, those in cvmfs.conf.d whose names end in .conf, by name.
-func Files() ([]File, error) {
+// cvmfs.conf, those in cvmfs.conf.d whose names end in .conf, by name. The
+// user's directory is one of them if rootless.
+func Files(rootless bool) ([]File, error) {
 	var files []File
 	if file := os.Getenv(FileEnv); file != "" {
 		files = append(files, File{file, true})
 	} else {
 		dirs := slices.Clone(systemDirs)
-		if dir := userDir(); dir != "" {
+		if dir := userDir(); rootless && dir != "" {
 			dirs = append(dirs, filepath.Join(dir, "containers"))
 		}
 		for _, dir := range dirs {

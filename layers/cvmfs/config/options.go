@@ -21,6 +21,10 @@ var optionKeys = map[string]string{
 
 // Options is what the command line set. The zero value sets nothing.
 type Options struct {
+	// Rootless has the user's own files read, too. Root's are the system's,
+	// as with the other files of the containers tools.
+	Rootless bool
+
 	settings []setting
 }
 
