@@ -64,6 +64,8 @@ build: materialise ## Build bin/podman and the other binaries from patched upstr
 	@series="podman-cvmfs: $$(.ci/series describe)"; set -x; \
 	cd _build/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/podman' \
 		-ldflags "$(LDFLAGS_PODMAN) -X '$(SERIES_VARIABLE)=$$series'" ./cmd/podman; \
+	CGO_ENABLED=0 $(IN_WORK) -tags 'remote $(TAGS)' -o '$(CURDIR)/bin/podman-remote' \
+		-ldflags "-s -w $(LDFLAGS_PODMAN) -X '$(SERIES_VARIABLE)=$$series'" ./cmd/podman; \
 	cd ../storage; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/containers-storage' \
 		-ldflags "-X '$(SERIES_VARIABLE)=$$series'" ./cmd/containers-storage
 	cd _build/podman && $(IN_WORK_SMALL) -o '$(CURDIR)/bin/rootlessport' ./cmd/rootlessport

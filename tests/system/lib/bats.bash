@@ -22,7 +22,8 @@ teardown() { test_end; }
 test_begin() {
   scene "t$BATS_SUITE_TEST_NUMBER"
   ALLOWED=()
-  unset REGISTRY REGISTRY_PID REPOSITORY
+  unset REGISTRY REPOSITORY
+  REGISTRY_PIDS=()
   REPOSITORY_FLAGS=()
 }
 

@@ -75,11 +75,11 @@ stacked_by() {
 # containers then go without groups, root's builds without crun.
 may_lock_memory() { (ulimit -l unlimited) 2>/dev/null; }
 
-# trust_registry PORT: pull from it without TLS.
+# trust_registry PORT…: use them without TLS.
 trust_registry() {
   local who
   for who in user single root; do
-    printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$1" >"$T/$who/conf/registries.conf"
+    printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$@" >"$T/$who/conf/registries.conf"
   done
 }
 

@@ -1,5 +1,7 @@
 # A registry on the loopback interface that counts what it sends. Sets REGISTRY, host:port.
 
+REGISTRY_PIDS=()
+
 # registry_start LAYOUT…
 registry_start() {
   REGISTRY_DIR=$(mktemp -d "$T/registry.XXXX")
@@ -14,10 +16,10 @@ registry_proxy() {
 
 registry_background() {
   CVMFS_TEST_DIR=$T "$TOOLS/registry" "$@" 3>&- 4>&- &
-  REGISTRY_PID=$!
-  local deadline=$((SECONDS + 20))
+  local pid=$! deadline=$((SECONDS + 20))
+  REGISTRY_PIDS+=("$pid")
   until [ -s "$REGISTRY_DIR/port" ]; do
-    if ! kill -0 "$REGISTRY_PID" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+    if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
       echo "the registry does not start" >&2
       return 1
     fi
@@ -27,11 +29,24 @@ registry_background() {
   trust_registry "${REGISTRY#*:}"
 }
 
+# registry_other: a second one, with nothing in it. Sets OTHER.
+registry_other() {
+  local registry=$REGISTRY dir=$REGISTRY_DIR
+  mkdir "$T/nothing"
+  echo '{"imageLayoutVersion":"1.0.0"}' >"$T/nothing/oci-layout"
+  echo '{"schemaVersion":2,"manifests":[]}' >"$T/nothing/index.json"
+  registry_start "$T/nothing"
+  OTHER=$REGISTRY REGISTRY=$registry REGISTRY_DIR=$dir
+  trust_registry "${REGISTRY#*:}" "${OTHER#*:}"
+}
+
 registry_stop() {
-  [ -n "${REGISTRY_PID:-}" ] || return 0
-  kill "$REGISTRY_PID" 2>/dev/null || true
-  wait "$REGISTRY_PID" 2>/dev/null || true
-  REGISTRY_PID=
+  local pid
+  for pid in "${REGISTRY_PIDS[@]}"; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  REGISTRY_PIDS=()
 }
 
 registry_requests() { "$TOOLS/registry" requests "${REGISTRY#*:}"; }

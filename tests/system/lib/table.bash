@@ -1,0 +1,121 @@
+# A table in docs/ whose cells are measured: a row is a podman command, a column what its image is made of. The page is the
+# test's expectation: a cell that comes out otherwise fails the test. UPDATE=1 writes the page anew.
+#
+# A cell tells whether the command worked, what it asked of the repository, and how many layers it downloaded.
+# shellcheck disable=SC2034,SC2154 # status, output and stderr are bats'
+
+# table_begin PAGE: for setup_file.
+table_begin() {
+  export TABLE=$RUN/table.$1 TABLE_PAGE=$CHECKOUT/docs/$1
+  rm -rf "$TABLE"
+  mkdir "$TABLE"
+}
+
+# row LABEL ARG…: run podman and note the cell of $COLUMN. What it gives must be what it gives with an ordinary image, the
+# column that is measured first and is not shown; FILTER, if not empty, keeps of the output what can be the same.
+row() {
+  measure "$@" || return 1
+  [ "$COLUMN" != ordinary ] || equal "$cell" "works, no request" "podman ${*:2} with an ordinary image" || return 1
+  [ "$status" = 0 ] || return 0
+  local file
+  file=$TABLE/$(tr -c 'a-zA-Z0-9\n' _ <<<"$1")
+  (eval "${FILTER:-cat}") <"$T/stdout" | sed "s|$REGISTRY|REGISTRY|g; s|$T|T|g" >"$T/given"
+  if [ "$COLUMN" = ordinary ]; then
+    cp "$T/given" "$file"
+  else
+    diff "$file" "$T/given" || fail "podman ${*:2}: not as with an ordinary image (<)"
+  fi
+}
+
+# measure LABEL ARG…: the same for output that differs by its nature.
+measure() {
+  local label=$1 runner=${RUNNER:-rootless_podman}
+  shift
+  [ -n "${HANGS:-}" ] || repository_ctl drop
+  repository_ctl reset
+  registry_mark
+  echo "\$ podman $*"
+  status=0
+  PODMAN_TIMEOUT=${TABLE_TIMEOUT:-60} "$runner" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || status=$?
+  output=$(tr -d '\0' <"$T/stdout") stderr=$(<"$T/stderr")
+  printf '%s\n%s\n' "$output" "$stderr" | head -12
+  cell="$(outcome), $(asked)$(downloaded)"
+  [ "$COLUMN" = ordinary ] || printf '%s\t%s\t%s\n' "$label" "$COLUMN" "$cell" >>"$TABLE/cells"
+}
+
+outcome() {
+  if [ "$status" = 0 ]; then
+    echo works
+    return
+  fi
+  # without what differs from run to run, or fills a page
+  { grep -m1 ^Error "$T/stderr" || echo "exit status $status"; } | sed -E "s|$T/cvmfs/[a-z.]*|REPOSITORY|g; s|$T|T|g; s|$REGISTRY|REGISTRY|g
+    s/sha256:[0-9a-f]{64}/DIGEST/g; s/[0-9a-f]{64}/ID/g; s|\.layers/[0-9a-f]{2}/|.layers/XX/|g; s|^Error: ||
+    s|T/user/store/|STORE/|g; s|/l/[A-Z0-9]{26}|/l/LINK|g; s/\b[0-9a-f]{12}\b/ID/g; s|/overlay/[0-9]+/|/overlay/N/|g
+    s/ for step \{.*\}:/ for step:/; s/copier\.request\{.*\}: copier/copier/; s/time=\"[^\"]*\" //" >"$T/reason"
+  if ! grep -qxFf "$T/reason" "$TABLE/reasons" 2>/dev/null; then cat "$T/reason" >>"$TABLE/reasons"; fi
+  echo "refused [$(grep -nxFf "$T/reason" "$TABLE/reasons" | head -1 | cut -d: -f1)]"
+}
+
+# asked: what the repository was asked for.
+asked() {
+  [ -z "${HANGS:-}" ] || {
+    echo "no request"
+    return
+  }
+  repository_ctl counters | jq -r '.total |
+    if ."bytes-read" + .reads > 0 then "reads"
+    elif .readdirs > 0 then "lists"
+    elif add > 0 then "looks"
+    else "no request" end'
+}
+
+downloaded() {
+  local n
+  n=$(registry_layer_requests)
+  [ "$n" = 0 ] || echo ", $n downloaded"
+}
+
+# table_end COLUMN…: for teardown_file: hold the page's table against the cells, or write it.
+table_end() {
+  [ -s "$TABLE/cells" ] || return 0
+  {
+    printf '| command |'
+    printf ' %s |' "$@"
+    printf '\n| --- |'
+    printf ' --- |%.0s' "$@"
+    printf '\n'
+    awk -F '\t' -v columns="$(IFS='|'; echo "$*")" '
+      !($1 in seen) { seen[$1]; order[++rows] = $1 }
+      { cell[$1, $2] = $3 }
+      END {
+        n = split(columns, column, "|")
+        for (r = 1; r <= rows; r++) {
+          line = "| `" order[r] "` |"
+          for (c = 1; c <= n; c++) {
+            text = cell[order[r], column[c]]
+            line = line " " (text == "" ? "-" : text) " |"
+          }
+          print line
+        }
+      }' "$TABLE/cells"
+    [ ! -s "$TABLE/reasons" ] || {
+      printf '\n'
+      awk '{ print NR ". `" $0 "`" }' "$TABLE/reasons"
+    }
+  } >"$TABLE/text"
+  local begin='<!-- measured' end='<!-- end'
+  if [ -n "${UPDATE:-}" ]; then
+    awk -v text="$TABLE/text" -v begin="$begin" -v end="$end" '
+      index($0, end) == 1 { inside = 0; while ((getline line <text) > 0) print line }
+      !inside { print }
+      index($0, begin) == 1 { inside = 1 }' "$TABLE_PAGE" >"$TABLE/page" && cp "$TABLE/page" "$TABLE_PAGE"
+  else
+    # A run of some tests has some cells only.
+    awk -v begin="$begin" -v end="$end" '
+      index($0, end) == 1 { inside = 0 }
+      inside { print }
+      index($0, begin) == 1 { inside = 1 }' "$TABLE_PAGE" >"$TABLE/expected"
+    diff "$TABLE/expected" "$TABLE/text" || fail "docs/$(basename "$TABLE_PAGE") does not say what was measured (>); UPDATE=1 make system writes it"
+  fi
+}
