@@ -72,7 +72,7 @@ told() {
   local remote
   remote=$(wc -w <<<"$REMOTE")
   [ "$COLUMN" != ordinary ] || remote=0
-  equal "$(jq -c '.store.cvmfs | .pull, .remoteLayers, .layers' <<<"$output" | tr '\n' ' ')" "\"off\" $remote 5 " "pull mode, remote layers, layers with the container's"
+  equal "$(jq -c '.store.cvmfs | .pull, .remoteLayers, .layers' <<<"$output" | tr '\n' ' ')" "\"off\" $remote 6 " "pull mode, remote layers, layers with the containers'"
   equal "$(jq -r '.store.cvmfs.repositories[] | .path' <<<"$output")" "$REPOSITORY"
   local repository
   repository=$(jq -c '.store.cvmfs.repositories[0] | [.mounted, .name, .revision]' <<<"$output")
@@ -109,9 +109,12 @@ look() {
   FILTER='grep -c "^ExecStart="' row "generate systemd" generate systemd one
   row tag tag "$name" localhost/other:1
   row untag untag "$name" localhost/other:1
+  FILTER=true row "container clone" container clone one two
+  FILTER=true row "system migrate" system migrate
+  FILTER=true row "system renumber" system renumber
   measure info info --format json
   told
-  FILTER=true row rm rm one
+  FILTER=true row rm rm one two
   FILTER='sort' row rmi rmi "$name"
   HANGS=
   repositories_clear
@@ -175,6 +178,7 @@ contents() {
   row "cp, out of a container" cp stopped:/data/again "$T/user/again"
   FILTER='tar -t | sort' row export export stopped
   FILTER=true row commit commit --quiet stopped committed
+  FILTER=true row "commit --squash" commit --quiet --squash stopped committed
   row exec exec running cat /data/again
   row "healthcheck run" healthcheck run running
   row top top running args
