@@ -59,7 +59,7 @@ test: ## All that CI runs: deps, unit, patch-check, lint, system
 	$(MAKE) system
 
 .PHONY: build
-build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/podman too]
+build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too]
 	@mkdir -p bin
 	@series="podman-cvmfs: $$(.ci/series describe)"; set -x; \
 	cd _build/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/podman' \
@@ -76,14 +76,21 @@ build: materialise ## Build bin/podman and the other binaries from patched upstr
 materialise: ## Lay the patched upstream trees under _build/
 	@.ci/series materialise
 
-# Straight from the module cache, with the versions that podman's own go.mod
-# names: nothing of ours is in it.
+# Straight from the module cache, with the versions that each one's own go.mod
+# names: nothing of ours is in it. cri is a program of ours on the stock
+# libraries, with the versions that skopeo names.
+STOCK_BUILD = GOWORK=off $(GO_BUILD) -mod=readonly -tags '$(TAGS)' -o '$(CURDIR)/bin/stock/'
 .PHONY: stock
-stock: ## Build bin/stock/podman from upstream as it is, for tests that compare
+stock: ## Build bin/stock/: podman, buildah and others from upstream as it is, for tests that compare
 	@mkdir -p bin/stock
-	go mod download github.com/containers/podman/v4
-	cd "$$(GOWORK=off go list -m -f '{{.Dir}}' github.com/containers/podman/v4)" && \
-		GOWORK=off $(GO_BUILD) -mod=readonly -tags '$(TAGS)' -o '$(CURDIR)/bin/stock/podman' ./cmd/podman
+	GOWORK=off go mod download github.com/containers/{podman/v4,buildah,skopeo,storage}
+	@for each in podman/v4:podman buildah:buildah skopeo:skopeo storage:containers-storage; do \
+		dir=$$(GOWORK=off go list -m -f '{{.Dir}}' github.com/containers/$${each%:*}); \
+		(set -x; cd "$$dir" && $(STOCK_BUILD) ./cmd/$${each#*:}); \
+	done
+	@dir=$$(GOWORK=off go list -m -f '{{.Dir}}' github.com/containers/skopeo); \
+		install -m 644 "$$dir/go.mod" bin/stock/cri.mod; install -m 644 "$$dir/go.sum" bin/stock/cri.sum
+	$(STOCK_BUILD)cri -modfile=bin/stock/cri.mod tests/system/cri/main.go
 
 # What knows about CVMFS needs no upstream tree, and is tested without one.
 .PHONY: unit

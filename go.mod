@@ -8,6 +8,7 @@ require (
 	github.com/containers/common v0.57.5
 	github.com/containers/image/v5 v5.29.3
 	github.com/containers/podman/v4 v4.9.5
+	github.com/containers/skopeo v1.14.4
 	github.com/containers/storage v1.51.0
 	github.com/cyphar/filepath-securejoin v0.2.4
 	github.com/google/go-containerregistry v0.19.1
@@ -50,4 +51,12 @@ require (
 	github.com/vbatts/tar-split v0.11.5 // indirect
 	golang.org/x/exp v0.0.0-20231006140011-7918f672742d // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
+)
+
+// What github.com/containers/skopeo asks for and podman does not: the patched
+// builds stay on podman's versions, and a stock skopeo is built with its own.
+exclude (
+	golang.org/x/exp v0.0.0-20231226003508-02704c960a9b
+	golang.org/x/mod v0.14.0
+	golang.org/x/net v0.19.0
 )

@@ -11,5 +11,6 @@ import (
 	_ "github.com/containers/common/version"
 	_ "github.com/containers/image/v5/version"
 	_ "github.com/containers/podman/v4/version"
+	_ "github.com/containers/skopeo/version"
 	_ "github.com/containers/storage/types"
 )
