@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -37,7 +38,7 @@ var dirs = []string{
 // Find gives the path of a program; the error is os.ErrNotExist.
 func Find(name string) (string, error) {
 	search := dirs
-	if exe, err := os.Executable(); err == nil {
+	if exe, err := executable(); err == nil {
 		dir := filepath.Dir(exe)
 		search = append([]string{dir, filepath.Join(dir, "../libexec/podman")}, search...)
 	}
@@ -48,6 +49,18 @@ func Find(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("finding %s in %s: %w", name, strings.Join(search, ":"), os.ErrNotExist)
+}
+
+// executable is the path of the running program. Where containers/storage takes
+// a program into a user namespace, it goes on as a copy in memory or from a mount
+// that is out of sight, which is at "/memfd:…" or "/" (pkg/unshare there): what it
+// was started as tells where it lies.
+func executable() (string, error) {
+	exe, err := os.Executable()
+	if st, err2 := os.Stat(exe); err == nil && (err2 != nil || !st.Mode().IsRegular()) {
+		return exec.LookPath(strings.TrimSuffix(os.Args[0], "-in-a-user-namespace"))
+	}
+	return exe, err
 }
 
 // Error is an error as a helper reports it: the text, and the sentinel error of
