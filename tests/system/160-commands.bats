@@ -11,7 +11,7 @@ teardown_file() { table_end "${COLUMNS[@]}"; }
 
 # there COLUMN: the image, in the store as the column says. "repository out" is after repository_out.
 there() {
-  COLUMN=$1 IMAGE=small/deletions:1 HANGS= REMOTE="0 1 2 3" LOCAL=
+  COLUMN=$1 IMAGE=small/deletions:1 HANGS="" REMOTE="0 1 2 3" LOCAL=""
   case $1 in
     "some layers remote")
       REMOTE="0 2" LOCAL="1 3"
