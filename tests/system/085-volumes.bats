@@ -60,3 +60,15 @@ volume_record() {
   run_podman rm one
   run_podman volume rm data
 }
+
+# An overlay on an overlay on a view: the kernel stacks two, and a view must not count as one.
+@test "an image as a volume, and an overlay on what it holds" {
+  oracle_lacking "$IMAGE"
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/$IMAGE"
+  local mode
+  for mode in false true; do
+    run_podman run --rm --user 0 --mount "type=image,source=$REGISTRY/$IMAGE,destination=/mnt,rw=$mode" "$REGISTRY/$IMAGE" \
+      cat /mnt/etc/os-release /etc/os-release
+    equal "$output" $'ID=crafted\nID=crafted'
+  done
+}
