@@ -49,6 +49,23 @@ func TestServedMixed(t *testing.T) {
 	}
 }
 
+// Layers of another account's store belong to nobody in a user namespace, which
+// does not see what root's overlays mark as opaque, either: the spec says so.
+func TestServedUnowned(t *testing.T) {
+	unowned := tree(t, ".cvmfscatalog", "opq/new=1", "opq/inner/new=1", "merged/high=1")
+	unowned.Overlay, unowned.Store, unowned.Unowned, unowned.Opaque = true, true, true, []string{"opq"}
+	below := tree(t, "opq/old=0", "opq/inner/old=0", "merged/low=0")
+	dir := stack(t, spec.Spec{Layers: []spec.Layer{unowned, below}, UID: 1, GID: 1, UIDs: []spec.Range{{From: 9, To: 5, Size: 1}}})
+	want := []string{".", ".cvmfscatalog", "merged", "merged/high", "merged/low", "opq", "opq/inner", "opq/inner/new", "opq/new"}
+	if got := walk(t, dir); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(filepath.Join(dir, "opq/new"), &st); err != nil || st.Uid != 1 || st.Gid != 1 {
+		t.Errorf("a file belongs to %d:%d, %v", st.Uid, st.Gid, err)
+	}
+}
+
 // Under a mount program ordinary layers keep AUFS names, and no name of theirs
 // marks a catalogue.
 func TestServedMixedAUFS(t *testing.T) {

@@ -33,14 +33,15 @@ const (
 
 // Serves says whether the run becomes one served view, which needs a mount
 // point. Direct does so where layer directories cannot be lowers themselves:
-// owners are to be mapped, or one directory stands in the run twice.
+// owners are to be mapped or are not mapped, or one directory stands in the run
+// twice.
 func (k Kind) Serves(s spec.Spec) bool {
 	if k == Served || s.UIDs != nil || s.GIDs != nil {
 		return true
 	}
 	seen := map[string]bool{}
 	for _, l := range s.Layers {
-		if seen[l.Path] {
+		if seen[l.Path] || l.Unowned {
 			return true
 		}
 		seen[l.Path] = true

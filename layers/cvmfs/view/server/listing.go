@@ -21,7 +21,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 		return listing, err
 	}
 	defer v.dirs.put(dir)
-	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay, Plain: v.layers[l].Owned()}
+	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay, Plain: v.layers[l].Ordinary()}
 	fd, err := openDir(dir.fd, ".")
 	if fd < 0 {
 		listing.Opaque = true
@@ -33,7 +33,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 	}
 	if listing.Overlay {
 		if n.parent != nil {
-			if listing.Opaque, err = overlayOpaque(fd); err != nil {
+			if listing.Opaque, err = v.layers[l].overlayOpaque(fd, n.path()); err != nil {
 				return listing, err
 			}
 		}
@@ -77,7 +77,10 @@ func openDir(parent int, name string) (fd int, err error) {
 
 // overlayOpaque says whether a directory in overlayfs's form hides what lower
 // layers hold: what root's overlays write, and those in a user namespace.
-func overlayOpaque(fd int) (bool, error) {
+func (l *layer) overlayOpaque(fd int, path string) (bool, error) {
+	if slices.Contains(l.Opaque, path) {
+		return true, nil
+	}
 	var buf [1]byte
 	for _, attr := range []string{"user.overlay.opaque", "trusted.overlay.opaque"} {
 		n, err := unix.Fgetxattr(fd, attr, buf[:])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
@@ -85,7 +86,7 @@ func (v *View) opaqueAt(parent *node, name string, l int) (bool, error) {
 	}
 	defer unix.Close(fd)
 	if v.layers[l].Overlay {
-		return overlayOpaque(fd)
+		return v.layers[l].overlayOpaque(fd, filepath.Join(parent.path(), name))
 	}
 	var st unix.Stat_t
 	err = retry(func() error { return unix.Fstatat(fd, whiteout.OpaqueName, &st, unix.AT_SYMLINK_NOFOLLOW) })

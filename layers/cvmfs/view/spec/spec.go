@@ -16,11 +16,22 @@ type Layer struct {
 	// Store says that the directory is a container store's, such as an ordinary
 	// layer's, and in no repository: it does not go away.
 	Store bool `json:"store,omitempty"`
+	// Unowned says that the files belong to accounts that this user namespace
+	// does not map, as in the store of another account.
+	Unowned bool `json:"unowned,omitempty"`
+	// Opaque names directories of an Overlay that hide what lower layers hold,
+	// relative to Path. A user namespace does not see the attributes by which
+	// an overlay of root's marks them (trusted.overlay.opaque).
+	Opaque []string `json:"opaque,omitempty"`
 }
+
+// Ordinary says that the directory is in no repository's own form: none of
+// its names marks a catalogue.
+func (l Layer) Ordinary() bool { return l.Overlay || l.Store }
 
 // Owned says whether the owners of the directory's files count. Those in a
 // repository's own form have lost theirs.
-func (l Layer) Owned() bool { return l.Overlay || l.Store }
+func (l Layer) Owned() bool { return l.Ordinary() && !l.Unowned }
 
 // Spec describes one merged, read-only tree. Ids are those of the server's
 // user namespace.
