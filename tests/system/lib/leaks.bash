@@ -86,7 +86,7 @@ podman_mounts_gone() {
   local left
   # shellcheck disable=SC2016 # awk's
   left=$(rootless_podman unshare awk -v dir="$T/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo |
-    grep -v -e "^$T/user/store/overlay\$" -e "^$T/cvmfs/[^/]*\$" -e "^$T/user/xdg/netns\$" || true)
+    grep -v -e "^$T/user/\(store\|images\)/overlay\$" -e "^$T/cvmfs/[^/]*\$" -e "^$T/user/xdg/netns\$" || true)
   [ -z "$left" ] || {
     echo "left mounted for podman: $left"
     return 1
