@@ -173,3 +173,27 @@ whole_or_error() {
   contains "$stderr" "$(layer_digest small/deletions:1 0)"
   nothing_left
 }
+
+@test "a start that waits for a repository holds up nobody else" {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/small/other:1"
+  run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
+  run_podman run --detach --name running "$REGISTRY/small/deletions:1" sleep 1000
+  repository_ctl hang
+  rootless_podman start --attach one >"$T/start.log" 2>&1 &
+  local start=$!
+  sleep 1
+  PODMAN_TIMEOUT=20
+  run_podman images
+  run_podman ps --all
+  run_podman run --rm "$REGISTRY/small/other:1" true
+  run_podman container inspect one
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/small/kinds:1"
+  run_podman start running
+  run_podman create "$REGISTRY/small/deletions:1"
+  kill -0 "$start"
+  repository_ctl unhang
+  wait "$start"
+  equal "$(cat "$T/start.log")" second
+}

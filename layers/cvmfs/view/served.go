@@ -34,10 +34,6 @@ func serve(s spec.Spec, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	doc, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("encoding the view's spec: %w", err)
-	}
 	conn, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("opening the FUSE device (it must be readable and writable for all users): %w", err)
@@ -53,15 +49,25 @@ func serve(s spec.Spec, dir string) (err error) {
 			_ = detach(dir)
 		}
 	}()
+	return start(path, s, []*os.File{conn}) // descriptor 3
+}
+
+// start starts the server's program, with descriptors from 3 on, and waits until
+// it has opened the layers.
+func start(path string, s spec.Spec, files []*os.File, args ...string) error {
+	doc, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encoding the view's spec: %w", err)
+	}
 	answer, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("starting %q: %w", path, err)
 	}
 	defer answer.Close()
-	cmd := exec.Command(path)
+	cmd := exec.Command(path, args...)
 	cmd.Stdin = strings.NewReader(string(doc))
 	cmd.Stdout = w
-	cmd.ExtraFiles = []*os.File{conn} // descriptor 3
+	cmd.ExtraFiles = files
 	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()

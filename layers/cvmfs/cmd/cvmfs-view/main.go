@@ -5,7 +5,8 @@
 // initialisation would cost several times its memory (docs/views.md).
 //
 // Descriptor 3 is the FUSE connection, mounted already; standard input holds
-// the spec, standard output takes one line back.
+// the spec, standard output takes one line back. With the argument "await" it
+// only opens the layers, and ends.
 package main
 
 import (
@@ -13,15 +14,22 @@ import (
 	"os"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
 func main() {
 	const fuseFD = 3
-	if len(os.Args) > 1 {
-		fmt.Fprintf(os.Stderr, "%s is started by podman and takes no arguments\n", os.Args[0])
+	var err error
+	switch {
+	case len(os.Args) == 1:
+		err = server.Serve(fuseFD, os.Stdin, os.Stdout)
+	case len(os.Args) == 2 && os.Args[1] == spec.Await:
+		err = server.Await(os.Stdin, os.Stdout)
+	default:
+		fmt.Fprintf(os.Stderr, "%s is started by podman and of no use by hand\n", os.Args[0])
 		os.Exit(2)
 	}
-	if err := server.Serve(fuseFD, os.Stdin, os.Stdout); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -51,6 +51,35 @@ func Serve(fd int, in io.Reader, out io.Writer) error {
 	return nil
 }
 
+// Await reads a spec.Spec from in, opens its layers, and answers on out as Serve
+// does.
+func Await(in io.Reader, out io.Writer) error {
+	err := await(in)
+	if err != nil {
+		_ = json.NewEncoder(out).Encode(helper.NewError(err))
+		return err
+	}
+	if _, err := io.WriteString(out, spec.Ready); err != nil {
+		return fmt.Errorf("reporting the layers as there: %w", err)
+	}
+	return nil
+}
+
+func await(in io.Reader) error {
+	var s spec.Spec
+	if err := json.NewDecoder(in).Decode(&s); err != nil {
+		return fmt.Errorf("reading the view's spec: %w", err)
+	}
+	for _, layer := range s.Layers {
+		l, err := openLayer(layer)
+		if err != nil {
+			return err
+		}
+		unix.Close(l.root)
+	}
+	return nil
+}
+
 func start(fd int, in io.Reader) (*fuse.Server, error) {
 	// The heap is many small nodes; a walk must not double it for long.
 	debug.SetGCPercent(50)

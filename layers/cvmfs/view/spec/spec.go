@@ -63,6 +63,10 @@ type Spec struct {
 // that the mount is made with.
 const MaxRead = 128 << 10
 
+// Await is the argument with which the server's program opens the layers of the
+// spec, answers, and ends.
+const Await = "await"
+
 // Ready is the line that the server writes when the view can be stacked.
 // Anything else that it writes is why it cannot.
 const Ready = "ready\n"

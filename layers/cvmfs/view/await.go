@@ -1,0 +1,27 @@
+package view
+
+import (
+	"errors"
+	"os"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+)
+
+// Await waits until the layers can be opened, in a process that can be left
+// behind, for as long as Stack would. To mount a view takes locks that others
+// wait for, such as whoever lists images: who asks first, without the locks,
+// then takes them only for a repository that answers. The errors are Stack's.
+func Await(layers []spec.Layer) error {
+	if len(layers) == 0 {
+		return nil
+	}
+	path, err := helper.Find(helper.View)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // direct views need no server; the others will say so
+	}
+	if err != nil {
+		return err
+	}
+	return start(path, spec.Spec{Layers: layers}, nil, spec.Await)
+}
