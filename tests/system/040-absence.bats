@@ -109,8 +109,23 @@ cannot_start() {
   pulled
   repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
   cannot_start
+  contains "$stderr" "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions:1\`"
   repository_ctl restore "$(layer_dir "$(layer_digest small/deletions:1 1)")"
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+}
+
+@test "run: what the error says to do mends it" {
+  pulled
+  run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
+  repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  run_podman 125 start one
+  local command
+  command=$(sed -n 's/.*`podman \(pull --cvmfs [^`]*\)`.*/\1/p' <<<"$stderr")
+  run_podman $command
+  layers_are user 3 2 # one that was downloaded, and the container's
+  run_podman start --attach one
   equal "$output" second
 }
 
