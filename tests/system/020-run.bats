@@ -113,13 +113,14 @@ changes() {
   layers_are user 4 1
   # The base's original bytes are not in the store, which says how to have them. With them, what was committed is an
   # image like any other elsewhere.
-  run_podman 125 push --quiet committed "$REGISTRY/pushed:1"
+  registry_other
+  run_podman 125 push --quiet committed "$OTHER/pushed:1"
   contains "$stderr" --cvmfs=off
   run_podman pull --quiet --cvmfs=off "$REGISTRY/small/deletions:1"
   layers_are user 0 5
-  run_podman push --quiet committed "$REGISTRY/pushed:1"
+  run_podman push --quiet committed "$OTHER/pushed:1"
   run_podman rmi --all --force
-  run_podman run --rm "$REGISTRY/pushed:1" sh -c 'cat /data/again; ls /data'
+  run_podman run --rm "$OTHER/pushed:1" sh -c 'cat /data/again; ls /data'
   contains "$output" $'second\nmore'
   lacks "$output" kept
 }
