@@ -104,7 +104,7 @@ look() {
   counted
   measure "system df -v" system df --verbose
   FILTER='sort -u' row events events --stream=false --since 1h --filter event=create --format '{{.Image}}'
-  FILTER='jq .Names' row "generate spec" generate spec one
+  FILTER='jq -e .name' row "generate spec" generate spec one
   FILTER='grep image:' row "kube generate" kube generate one
   FILTER='grep -c "^ExecStart="' row "generate systemd" generate systemd one
   row tag tag "$name" localhost/other:1

@@ -289,7 +289,8 @@ func TestServedErrors(t *testing.T) {
 		layer spec.Layer
 		want  error
 	}{
-		{"missing", spec.Layer{Path: layerPath(t.TempDir(), "none")}, cvmfs.ErrLayerUnknown},
+		{"missing", spec.Layer{Path: layerPath(strings.TrimSuffix(good.Path, layerPath("", "layer")), "none")}, cvmfs.ErrLayerUnknown},
+		{"no repository", spec.Layer{Path: layerPath(t.TempDir(), "none")}, cvmfs.ErrUnavailable},
 		{"not a layer's path", spec.Layer{Path: good.Path + "/d"}, cvmfs.ErrInvalidLayer},
 		{"a file", spec.Layer{Path: inPlace(t, func(path string) error { return os.WriteFile(path, nil, 0o644) })}, cvmfs.ErrInvalidLayer},
 		{"a link out of the repository", spec.Layer{Path: inPlace(t, func(path string) error { return os.Symlink("/etc", path) })}, cvmfs.ErrInvalidLayer},

@@ -32,7 +32,7 @@ registry_background() {
 # registry_other: a second one, with nothing in it. Sets OTHER.
 registry_other() {
   local registry=$REGISTRY dir=$REGISTRY_DIR
-  mkdir "$T/nothing"
+  mkdir -p "$T/nothing"
   echo '{"imageLayoutVersion":"1.0.0"}' >"$T/nothing/oci-layout"
   echo '{"schemaVersion":2,"manifests":[]}' >"$T/nothing/index.json"
   registry_start "$T/nothing"

@@ -66,6 +66,7 @@ func Await(in io.Reader, out io.Writer) error {
 }
 
 func await(in io.Reader) error {
+	closeInherited(unix.Stderr) // it may be left behind
 	var s spec.Spec
 	if err := json.NewDecoder(in).Decode(&s); err != nil {
 		return fmt.Errorf("reading the view's spec: %w", err)
