@@ -96,6 +96,9 @@ stock: ## Build bin/stock/: podman, buildah and others from upstream as it is, f
 .PHONY: unit
 unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages [UPSTREAM_TESTS=storage/drivers/overlay]
 	GOWORK=off go vet ./layers/... ./tests/...
+	@for os in darwin freebsd windows; do \
+		(set -x; GOWORK=off GOOS=$$os CGO_ENABLED=0 go build ./layers/cvmfs/pull ./layers/cvmfs/config); \
+	done # what patched packages import that upstream builds for these
 	GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/... ./tests/...
 	@for package in $(UPSTREAM_TESTS); do \
 		(set -x; cd "_build/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \

@@ -1,12 +1,9 @@
 package cvmfs
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Identity says which content a layer directory held when it was recorded.
@@ -99,18 +96,4 @@ func CatalogHash(dir int) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// magic reads one attribute; a tree without it gives "".
-func magic(dir int, name string) (string, error) {
-	buf := make([]byte, 4096)
-	n, err := unix.Fgetxattr(dir, name, buf)
-	switch {
-	case err == nil:
-		return strings.TrimSpace(strings.TrimRight(string(buf[:n]), "\x00")), nil
-	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
-		return "", nil
-	default:
-		return "", fmt.Errorf("reading attribute %s: %w", name, err)
-	}
 }

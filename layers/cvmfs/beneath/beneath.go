@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package beneath opens what lies below a directory without ever leaving it: a
 // repository's symbolic links could otherwise name any file of the node.
 package beneath

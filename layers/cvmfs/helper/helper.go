@@ -14,8 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 )
@@ -44,11 +43,16 @@ func Find(name string) (string, error) {
 	}
 	for _, dir := range search {
 		path := filepath.Join(dir, name)
-		if unix.Access(path, unix.X_OK) == nil {
+		if isExecutable(path) {
 			return path, nil
 		}
 	}
 	return "", fmt.Errorf("finding %s in %s: %w", name, strings.Join(search, ":"), os.ErrNotExist)
+}
+
+func isExecutable(path string) bool {
+	_, err := exec.LookPath(path)
+	return err == nil
 }
 
 // executable is the path of the running program. Where containers/storage takes
@@ -75,7 +79,7 @@ var classes = []struct {
 	name string
 	err  error
 }{
-	{"denied", unix.EACCES},
+	{"denied", syscall.EACCES},
 	{"unknown", cvmfs.ErrLayerUnknown},
 	{"unavailable", cvmfs.ErrUnavailable},
 	{"mismatch", cvmfs.ErrMismatch},
