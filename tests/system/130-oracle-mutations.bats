@@ -323,7 +323,7 @@ caught() {
     'deleted = append(deleted, e.Name)' '_ = e' \
     '^"/.*" entry: ordinary absent, other '
   mutation "opaque directories of local layers are ignored" view/server/listing.go \
-    'listing.Opaque, err = overlayOpaque(fd)' '_, err = overlayOpaque(fd)' \
+    'listing.Opaque, err = v.layers[l].overlayOpaque(fd, n.path())' '_, err = v.layers[l].overlayOpaque(fd, n.path())' \
     '^"/opaques/.*" entry: ordinary absent, other '
   caught
 }
