@@ -16,16 +16,16 @@ import (
 const mountHint = "is it mounted? A repository that was mounted after podman's pause process" +
 	" started is invisible to rootless podman until `podman system migrate`"
 
-// Repository opens a repository's root, and with O_PATH the directory in it that
-// holds the layers. Every failure is an outage, cvmfs.ErrUnavailable: a mount
+// Repository opens a repository's root with flags, O_RDONLY to read attributes or
+// O_PATH, and with O_PATH the directory in it that holds the layers. Every failure is an outage, cvmfs.ErrUnavailable: a mount
 // that is gone leaves an empty directory, and that has no layers' directory.
-func Repository(root string) (repo, layers int, err error) {
+func Repository(root string, flags int) (repo, layers int, err error) {
 	if !filepath.IsAbs(root) {
 		return -1, -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
 	}
 	// O_DIRECTORY triggers autofs, which a mere stat would not.
 	repo, err = Retry(func() (int, error) {
-		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return unix.Open(root, flags|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 	switch {
 	case errors.Is(err, unix.ENOENT):

@@ -17,7 +17,7 @@ import (
 // look answers one question from the tree at root: about layer d, or about the
 // repository itself if d is "". It may never return.
 func look(root string, d, diffID digest.Digest) answer {
-	repo, layers, err := beneath.Repository(root)
+	repo, layers, err := beneath.Repository(root, unix.O_RDONLY)
 	if err != nil {
 		return answer{err: fmt.Errorf("repository %q: %w", root, err)}
 	}

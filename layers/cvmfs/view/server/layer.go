@@ -82,7 +82,7 @@ func openRoot(path string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	repo, layers, err := beneath.Repository(repository)
+	repo, layers, err := beneath.Repository(repository, unix.O_PATH)
 	if err != nil {
 		return -1, fmt.Errorf("repository %q: %w", repository, err)
 	}
