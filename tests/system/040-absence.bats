@@ -129,6 +129,75 @@ cannot_start() {
   equal "$output" second
 }
 
+# lost: the repository of a pulled image loses a layer of it, the third of four.
+lost() {
+  repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  allow_warning "pulling $REGISTRY/small/deletions:1 anew"
+}
+
+@test "run: with pull = auto, what the repository lost is downloaded" {
+  pulled
+  cvmfs_conf 'pull = "auto"'
+  run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
+  run_podman create --name two --userns keep-id "$REGISTRY/small/deletions:1" cat /data/again
+  lost
+  registry_mark
+  run_podman start --attach one
+  equal "$output" second
+  equal "$(registry_layer_requests)" 1 "layers downloaded"
+  contains "$stderr" "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  run_podman start --attach two
+  equal "$output" second
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+  equal "$stderr" ""
+  equal "$(registry_layer_requests)" 1 "layers downloaded"
+  run_podman images --format '{{.Repository}}:{{.Tag}}'
+  equal "$output" "$REGISTRY/small/deletions:1"
+}
+
+@test "run: with pull = auto, what another repository has is used from there" {
+  pulled
+  local first=$REPOSITORY
+  repository_mount "$RUN/tree" second.example.org
+  printf '%s\n' "repositories = [\"$first\", \"$REPOSITORY\"]" 'pull = "auto"' >"$T/user/conf/cvmfs.conf"
+  REPOSITORY=$first lost
+  registry_mark
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+  no_layer_requested
+  layers_are user 4 0
+}
+
+# The tag leads to another image by then, and the layer belongs to an image that was built on.
+@test "run: with pull = auto, an image built on one that the repository lost works" {
+  pulled
+  cvmfs_conf 'pull = "auto"'
+  run_podman create --name work "$REGISTRY/small/deletions:1" true
+  run_podman commit --quiet work localhost/built:1
+  run_podman rm work
+  run_podman pull --quiet "$REGISTRY/small/other:1"
+  run_podman tag "$REGISTRY/small/other:1" "$REGISTRY/small/deletions:1"
+  lost
+  run_podman run --rm localhost/built:1 cat /data/again
+  equal "$output" second
+  run_podman images --filter dangling=false --format '{{.Repository}}:{{.Tag}}'
+  equal "$(sort <<<"$output" | tr '\n' ' ')" "$REGISTRY/small/deletions:1 $REGISTRY/small/other:1 localhost/built:1 "
+}
+
+@test "run: with pull = auto, the registry lacks what the repository lost" {
+  pulled
+  cvmfs_conf 'pull = "auto"'
+  run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
+  lost
+  registry_lacks "$(layer_digest small/deletions:1 1)"
+  allow_warning 'Failed, retrying'
+  run_podman 125 start --attach one
+  contains "$stderr" "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  contains "$stderr" "pulling $REGISTRY/small/deletions:1 anew: "
+  layers_are user 4 1 # the container's
+}
+
 # running: container one on a pulled image. TREE is its root, to be looked at by this machine's programs: busybox's ls takes
 # an error for the end of a directory.
 running() {
@@ -194,10 +263,20 @@ whole_or_error() {
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
   run_podman pull --quiet --cvmfs=off "$REGISTRY/small/other:1"
   run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
+  run_podman create --name base "$REGISTRY/small/deletions:1" sleep 1000
+  run_podman create --name depends --network container:base "$REGISTRY/small/other:1" cat /data/again
   run_podman run --detach --name running "$REGISTRY/small/deletions:1" sleep 1000
+  run_podman pod create --name pod
+  run_podman create --pod pod --name podded "$REGISTRY/small/deletions:1" true
   repository_ctl hang
   rootless_podman start --attach one >"$T/start.log" 2>&1 &
   local start=$!
+  local command others=()
+  for command in "pod start pod" "export one --output $T/user/one.tar" "commit --quiet one localhost/committed:1" "cp one:/data/again $T/user/again" \
+    "cp $T/start.log one:/start.log" "start depends"; do
+    rootless_podman $command >"$T/other.${#others[@]}" 2>&1 &
+    others+=($!)
+  done
   sleep 1
   PODMAN_TIMEOUT=20
   run_podman images
@@ -207,8 +286,13 @@ whole_or_error() {
   run_podman pull --quiet --cvmfs=off "$REGISTRY/small/kinds:1"
   run_podman start running
   run_podman create "$REGISTRY/small/deletions:1"
-  kill -0 "$start"
+  run_podman pod ps
+  kill -0 "$start" "${others[@]}"
   repository_ctl unhang
   wait "$start"
   equal "$(cat "$T/start.log")" second
+  for command in "${!others[@]}"; do
+    wait "${others[command]}" || fail "$(cat "$T/other.$command")"
+  done
+  equal "$(cat "$T/user/again")" second
 }
