@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -31,12 +32,15 @@ type process struct {
 }
 
 // startProcess starts the child for the repository at root: this program
-// again, which serve makes a different one of.
-func startProcess(root string) (*process, error) {
+// again, which serve makes a different one of. It has hold open for as long as
+// it lives.
+func startProcess(root string, hold []*os.File) (*process, error) {
 	cmd := &exec.Cmd{
 		Path: "/proc/self/exe", // also right after an upgrade has replaced the file
 		Args: []string{processName, root},
 		Dir:  "/",
+
+		ExtraFiles: hold,
 		// Not for the signals of the terminal; it ends when its input does.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}

@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // repository is one place to ask.
 type repository struct {
 	path string
+	hold []*os.File                                  // what the process that asks keeps open
 	put  func(d, diffID digest.Digest) <-chan answer // puts a question; the channel is buffered
 
 	mu     sync.Mutex
@@ -68,7 +70,7 @@ func (r *repository) putToProcess(d, diffID digest.Digest) <-chan answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.asking == nil || r.asking.ended() {
-		p, err := startProcess(r.path)
+		p, err := startProcess(r.path, r.hold)
 		if err != nil {
 			failed := make(chan answer, 1)
 			failed <- answer{err: fmt.Errorf("repository %q: %w: starting to ask it: %w", r.path, cvmfs.ErrUnavailable, err)}

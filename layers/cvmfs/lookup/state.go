@@ -2,6 +2,8 @@ package lookup
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -20,19 +22,36 @@ type State struct {
 
 // States asks repositories how they are, all at once, and gives their states in
 // the same order. timeout, above zero, ends each question.
-func States(ctx context.Context, repositories []string, timeout time.Duration) []State {
+//
+// Whoever watches a node asks again and again, and a repository that hangs
+// keeps each process that asks. locks, if not "", is a directory that only this
+// account writes to: a question that has no answer yet holds a lock there, and
+// is not put twice.
+func States(ctx context.Context, repositories []string, timeout time.Duration, locks string) []State {
 	states := make([]State, len(repositories))
 	var wg sync.WaitGroup
 	for i, path := range repositories {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			r := newRepository(path)
-			defer r.close()
-			a := r.ask(ctx, timeout, "", "")
-			states[i] = State{Path: path, Identity: a.layer.Identity, Err: a.err}
+			states[i] = state(ctx, path, timeout, locks)
 		}()
 	}
 	wg.Wait()
 	return states
+}
+
+func state(ctx context.Context, path string, timeout time.Duration, locks string) State {
+	r := newRepository(path)
+	defer r.close()
+	if locks != "" {
+		lock, err := takeLock(ctx, locks, path, timeout)
+		if err != nil {
+			return State{Path: path, Err: fmt.Errorf("repository %q: %w: %w", path, cvmfs.ErrUnavailable, err)}
+		}
+		defer lock.Close()
+		r.hold = []*os.File{lock}
+	}
+	a := r.ask(ctx, timeout, "", "")
+	return State{Path: path, Identity: a.layer.Identity, Err: a.err}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestStates(t *testing.T) {
 	}
 	paths := []string{good, "/nonexistent", plain, mountSilent(t), empty, odd}
 	start := time.Now()
-	states := States(context.Background(), paths, 300*time.Millisecond)
+	states := States(context.Background(), paths, 300*time.Millisecond, "")
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
@@ -46,7 +47,47 @@ func TestStates(t *testing.T) {
 	if states[0].Identity != want || states[2].Identity != (cvmfs.Identity{}) {
 		t.Errorf("identities %+v and %+v", states[0].Identity, states[2].Identity)
 	}
-	if got := States(context.Background(), nil, time.Second); len(got) != 0 {
+	if got := States(context.Background(), nil, time.Second, ""); len(got) != 0 {
 		t.Errorf("of no repository: %v", got)
 	}
+}
+
+// However often somebody asks how a repository is that hangs, one process waits
+// for the answer, and the answer comes when it does not hang any more.
+func TestStatesAskOnce(t *testing.T) {
+	hung, well, locks := mountSilent(t), repo(t), t.TempDir()
+	before := children(t)
+	for range 5 {
+		states := States(context.Background(), []string{hung, well}, 200*time.Millisecond, locks)
+		if !errors.Is(states[0].Err, cvmfs.ErrUnavailable) || states[1].Err != nil {
+			t.Fatalf("states %+v", states)
+		}
+	}
+	// those that have been answered end soon
+	for end := time.Now().Add(10 * time.Second); children(t) != before+1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d processes, there were %d before", children(t), before)
+		}
+	}
+	if _, err := takeLock(context.Background(), filepath.Join(locks, "missing"), hung, time.Second); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a directory: %v", err)
+	}
+}
+
+// children counts this process's children. Of one that was killed and cannot
+// end, this is all that can be told.
+func children(t *testing.T) (count int) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		stat, _ := os.ReadFile(file) // it may have gone
+		_, fields, _ := strings.Cut(string(stat), ") ")
+		if fields := strings.Fields(fields); len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+			count++
+		}
+	}
+	return count
 }
