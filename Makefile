@@ -17,6 +17,8 @@ WORK := $(CURDIR)/_build/go.work
 TAGS ?= $(shell .ci/tags)
 # The test files to run, by number or name; empty for all.
 TESTS ?=
+# How many of them side by side.
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 FUZZTIME ?= 30s
 # Packages of the patched modules whose own tests `make unit` runs as well, as
 # <module>/<directory>, such as storage/drivers/overlay.
@@ -106,8 +108,8 @@ unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages [UPSTREAM
 	done
 
 .PHONY: system
-system: build ## Run the system tests, rootless first [TESTS=030]
-	tests/system/run $(TESTS)
+system: build ## Run the system tests, rootless first [TESTS=030 JOBS=1]
+	JOBS=$(JOBS) tests/system/run $(TESTS)
 
 .PHONY: bench
 bench: build ## Measure views beside local layers and fuse-overlayfs [BENCH='--rounds 2 start science']
