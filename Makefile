@@ -123,6 +123,10 @@ lint: ## gofmt, go vet, shellcheck, file sizes
 fuzz: ## Run each fuzz target [FUZZTIME=30s]
 	.ci/fuzz $(FUZZTIME)
 
+.PHONY: conformance
+conformance: ## Upstream's own tests without and with the series, side by side; slow, as root [CONFORMANCE='common podman']
+	.ci/conformance $(CONFORMANCE)
+
 .PHONY: patch-check
 patch-check: ## Do the series apply, build, round-trip, and say why? [CHECK=--test: and pass their tests, patch by patch]
 	.ci/series check $(CHECK)
