@@ -12,6 +12,9 @@ import (
 func magic(dir int, name string) (string, error) {
 	buf := make([]byte, 4096)
 	n, err := unix.Fgetxattr(dir, name, buf)
+	if errors.Is(err, unix.EBADF) { // dir is open as a path only (O_PATH)
+		n, err = unix.Getxattr(fmt.Sprintf("/proc/self/fd/%d", dir), name, buf)
+	}
 	switch {
 	case err == nil:
 		return strings.TrimSpace(strings.TrimRight(string(buf[:n]), "\x00")), nil

@@ -20,18 +20,8 @@ const mountHint = "is it mounted? A repository that was mounted after podman's p
 // O_PATH, and with O_PATH the directory in it that holds the layers. Every failure is an outage, cvmfs.ErrUnavailable: a mount
 // that is gone leaves an empty directory, and that has no layers' directory.
 func Repository(root string, flags int) (repo, layers int, err error) {
-	if !filepath.IsAbs(root) {
-		return -1, -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
-	}
-	// O_DIRECTORY triggers autofs, which a mere stat would not.
-	repo, err = Retry(func() (int, error) {
-		return unix.Open(root, flags|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return -1, -1, fmt.Errorf("%w: %w; %s", cvmfs.ErrUnavailable, err, mountHint)
-	case err != nil:
-		return -1, -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
+	if repo, err = Root(root, flags); err != nil {
+		return -1, -1, err
 	}
 	layers, err = Open(repo, cvmfs.LayersDir, unix.O_PATH|unix.O_DIRECTORY)
 	switch {
@@ -46,4 +36,22 @@ func Repository(root string, flags int) (repo, layers int, err error) {
 	}
 	unix.Close(repo)
 	return -1, -1, err
+}
+
+// Root opens a repository's root alone. With O_PATH its client is asked nothing.
+func Root(root string, flags int) (repo int, err error) {
+	if !filepath.IsAbs(root) {
+		return -1, fmt.Errorf("%w: not an absolute path", cvmfs.ErrUnavailable)
+	}
+	// O_DIRECTORY triggers autofs, which a mere stat would not.
+	repo, err = Retry(func() (int, error) {
+		return unix.Open(root, flags|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return -1, fmt.Errorf("%w: %w; %s", cvmfs.ErrUnavailable, err, mountHint)
+	case err != nil:
+		return -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
+	}
+	return repo, nil
 }

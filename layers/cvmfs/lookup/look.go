@@ -65,7 +65,7 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	}
 	defer unix.Close(dir)
 
-	layerfs, err := beneath.Open(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
+	layerfs, err := beneath.Step(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
 	if beneath.Odd(err) || errors.Is(err, unix.ENOENT) {
 		return cvmfs.Layer{}, fmt.Errorf("%w: %s: %w", cvmfs.ErrInvalidLayer, cvmfs.LayerFS, err)
 	}
@@ -75,8 +75,12 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	defer unix.Close(layerfs)
 
 	layer := cvmfs.Layer{}
-	if err := sameDevice(repo, layerfs); err != nil {
-		return cvmfs.Layer{}, err
+	// Nor may anything be mounted on the way, as automounts are: that is not the
+	// repository's content.
+	if err := beneath.SameDevice(repo, layerfs); errors.Is(err, unix.EXDEV) {
+		return cvmfs.Layer{}, fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
+	} else if err != nil {
+		return cvmfs.Layer{}, cvmfs.FromFS(err)
 	}
 	if layer.DiffSize, err = readMetadata(dir, d, diffID); err != nil {
 		return cvmfs.Layer{}, err
@@ -90,21 +94,4 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 		return cvmfs.Layer{}, fmt.Errorf("reading identity: %w", cvmfs.FromFS(err))
 	}
 	return layer, nil
-}
-
-// sameDevice refuses a layerfs that something is mounted over: that is not the
-// repository's content. (RESOLVE_NO_XDEV would also refuse the automounts on
-// the way.)
-func sameDevice(repo, layerfs int) error {
-	var root, st unix.Stat_t
-	if err := unix.Fstat(repo, &root); err != nil {
-		return cvmfs.FromFS(err)
-	}
-	if err := unix.Fstat(layerfs, &st); err != nil {
-		return cvmfs.FromFS(err)
-	}
-	if st.Dev != root.Dev {
-		return fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
-	}
-	return nil
 }

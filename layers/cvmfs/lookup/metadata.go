@@ -27,25 +27,25 @@ const maxMetadata = 64 << 10
 // holds layerfs.
 func readMetadata(dir int, d, diffID digest.Digest) (int64, error) {
 	name := filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
-	// O_NONBLOCK: opening a FIFO would wait for a writer.
-	fd, err := beneath.Open(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK)
+	path, err := beneath.Open(dir, name, unix.O_PATH|unix.O_NOFOLLOW)
 	switch {
 	case errors.Is(err, unix.ENOENT): // older layers have none
 		return -1, nil
-	case beneath.Odd(err), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+	case beneath.Odd(err):
 		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, name, err)
+	case err != nil:
+		return 0, fmt.Errorf("opening %s: %w", name, cvmfs.FromFS(err))
+	}
+	defer unix.Close(path)
+	fd, _, err := beneath.Regular(path)
+	switch {
+	case errors.Is(err, beneath.ErrNotRegular):
+		return 0, fmt.Errorf("%w: %s is %w", cvmfs.ErrMismatch, name, err)
 	case err != nil:
 		return 0, fmt.Errorf("opening %s: %w", name, cvmfs.FromFS(err))
 	}
 	file := os.NewFile(uintptr(fd), name)
 	defer file.Close()
-	st, err := file.Stat()
-	if err != nil {
-		return 0, cvmfs.FromFS(err)
-	}
-	if !st.Mode().IsRegular() {
-		return 0, fmt.Errorf("%w: %s is not a regular file", cvmfs.ErrMismatch, name)
-	}
 	data, err := io.ReadAll(io.LimitReader(file, maxMetadata+1))
 	if err != nil {
 		return 0, fmt.Errorf("reading %s: %w", name, cvmfs.FromFS(err))

@@ -68,7 +68,7 @@ func start(path string, s spec.Spec, files []*os.File, args ...string) error {
 	cmd.Stdin = strings.NewReader(string(doc))
 	cmd.Stdout = w
 	cmd.ExtraFiles = files
-	cmd.Env = []string{}
+	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	w.Close()

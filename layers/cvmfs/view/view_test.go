@@ -27,7 +27,9 @@ func TestMain(m *testing.M) {
 	exe, err := os.Executable()
 	if err == nil && os.Getenv(rootlessDir) == "" {
 		var out []byte
-		out, err = exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), helper.View), "../cmd/"+helper.View).CombinedOutput()
+		build := exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), helper.View), "../cmd/"+helper.View)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err = build.CombinedOutput()
 		os.Stderr.Write(out)
 	}
 	if err != nil {

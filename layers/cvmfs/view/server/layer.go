@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -65,7 +64,7 @@ func openLayer(s spec.Layer) (*layer, error) {
 // open opens the layer's directory.
 func (l *layer) open() (int, error) {
 	if !l.Store {
-		return openRoot(l.Path)
+		return openRoot(l.Path, unix.O_RDONLY)
 	}
 	fd, err := unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	return fd, cvmfs.FromFS(err)
@@ -73,7 +72,7 @@ func (l *layer) open() (int, error) {
 
 // openRoot opens a layer directory beneath its repository, as the look-up did:
 // what was a directory then may be a link out of the repository now.
-func openRoot(path string) (int, error) {
+func openRoot(path string, flags int) (int, error) {
 	repository, d, err := cvmfs.SplitLayerPath(path)
 	if err != nil {
 		return -1, err
@@ -88,11 +87,30 @@ func openRoot(path string) (int, error) {
 	}
 	defer unix.Close(repo)
 	defer unix.Close(layers)
-	fd, err := beneath.Open(repo, filepath.Join(dir, cvmfs.LayerFS), unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, err := openLayerFS(repo, dir, flags)
 	if beneath.Odd(err) {
 		return -1, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)
 	}
 	return fd, cvmfs.FromFS(err)
+}
+
+// openLayerFS opens the directory of files in a layer's. Nothing may be mounted on
+// it, or on the way to it: that is not the repository's content.
+func openLayerFS(repo int, dir string, flags int) (int, error) {
+	parent, err := beneath.Open(repo, dir, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(parent)
+	fd, err := beneath.Step(parent, cvmfs.LayerFS, flags|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, err
+	}
+	if err := beneath.SameDevice(repo, fd); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // verify asks whether the layer is still in its place, with the content that
@@ -108,7 +126,12 @@ func (l *layer) verify(empty bool) error {
 	if !empty && time.Since(l.verified) < verifyEvery {
 		return nil
 	}
-	fd, err := openRoot(l.Path)
+	fd, err := openRoot(l.Path, unix.O_RDONLY)
+	if errors.Is(err, unix.EACCES) {
+		// The repository was mounted anew: this process may not read what is there
+		// now (package confine), but see whether the layer is.
+		fd, err = openRoot(l.Path, unix.O_PATH)
+	}
 	if err != nil {
 		return fmt.Errorf("layer %q is gone: %w", l.Path, err)
 	}

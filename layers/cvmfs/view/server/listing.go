@@ -6,6 +6,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
 	"golang.org/x/sys/unix"
@@ -59,7 +60,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 // or search.
 func openDir(parent int, name string) (fd int, err error) {
 	err = retry(func() error {
-		fd, err = unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = beneath.Step(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 		return err
 	})
 	if errors.Is(err, unix.EACCES) {

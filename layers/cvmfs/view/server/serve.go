@@ -9,10 +9,10 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +32,11 @@ const (
 // or says why not, and serves the FUSE connection fd until the kernel drops
 // the mount.
 func Serve(fd int, in io.Reader, out io.Writer) error {
-	server, err := start(fd, in)
+	var server *fuse.Server
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0) // which cannot be opened once confined
+	if err == nil {
+		server, err = start(fd, in)
+	}
 	if err != nil {
 		_ = json.NewEncoder(out).Encode(helper.NewError(err))
 		return err
@@ -40,7 +44,7 @@ func Serve(fd int, in io.Reader, out io.Writer) error {
 	if _, err := io.WriteString(out, spec.Ready); err != nil {
 		return fmt.Errorf("reporting the view as ready: %w", err)
 	}
-	if err := detach(); err != nil {
+	if err := detach(null); err != nil {
 		return err
 	}
 	// It ends with its mount. Until then a container may read from it, also one
@@ -67,9 +71,12 @@ func Await(in io.Reader, out io.Writer) error {
 
 func await(in io.Reader) error {
 	closeInherited(unix.Stderr) // it may be left behind
-	var s spec.Spec
-	if err := json.NewDecoder(in).Decode(&s); err != nil {
-		return fmt.Errorf("reading the view's spec: %w", err)
+	s, err := read(in)
+	if err != nil {
+		return err
+	}
+	if err := confineTo(s.Layers); err != nil {
+		return err
 	}
 	for _, layer := range s.Layers {
 		l, err := openLayer(layer)
@@ -86,14 +93,23 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 	debug.SetGCPercent(50)
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), maxProcs))
 	closeInherited(fd)
-	var s spec.Spec
-	if err := json.NewDecoder(in).Decode(&s); err != nil {
-		return nil, fmt.Errorf("reading the view's spec: %w", err)
-	}
-	v, err := New(s, fdLimit()-len(s.Layers)-len(s.Below)-spareFDs)
+	s, err := read(in)
 	if err != nil {
 		return nil, err
 	}
+	limit := fdLimit() - len(s.Layers) - len(s.Below) - spareFDs
+	nobody, err := userns.Maps(overflowID)
+	if err != nil {
+		return nil, err
+	}
+	if err := confineTo(s.Layers); err != nil {
+		return nil, err
+	}
+	v, err := New(s, limit)
+	if err != nil {
+		return nil, err
+	}
+	v.nobody = nobody
 	server, err := fuse.NewServer(v, "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
 		MaxWrite:                 spec.MaxRead,
 		MaxBackground:            64,
@@ -127,9 +143,16 @@ func fdLimit() int {
 	return int(min(lim.Cur, wantFDs))
 }
 
+func read(in io.Reader) (s spec.Spec, err error) {
+	if err := json.NewDecoder(in).Decode(&s); err != nil {
+		return s, fmt.Errorf("reading the view's spec: %w", err)
+	}
+	return s, nil
+}
+
 // closeInherited closes what podman's caller left open above the connection: a
-// server that lives for days must not keep somebody's pipe from ending. The Go
-// runtime's own descriptors are anonymous inodes.
+// server that lives for days must not keep somebody's pipe from ending. This
+// program's own descriptors are those that would not be inherited.
 func closeInherited(conn int) {
 	names, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -140,23 +163,16 @@ func closeInherited(conn int) {
 		if err != nil || fd <= conn {
 			continue
 		}
-		target, err := os.Readlink("/proc/self/fd/" + name.Name())
-		if err == nil && !strings.HasPrefix(target, "anon_inode:") {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC == 0 {
 			unix.Close(fd)
 		}
 	}
 }
 
-// detach lets go of the caller: its terminal, session, working directory and
-// standard files, so that nobody waits for us and nothing is kept busy.
-func detach() error {
-	if err := os.Chdir("/"); err != nil {
-		return fmt.Errorf("leaving the caller's directory: %w", err)
-	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("detaching from the caller: %w", err)
-	}
+// detach lets go of the caller's standard files, so that nobody waits for us.
+// Terminal, session and working directory are not the caller's from the start.
+func detach(null *os.File) error {
 	defer null.Close()
 	for fd := 0; fd < 3; fd++ {
 		if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {

@@ -7,13 +7,15 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
 	"golang.org/x/sys/unix"
 )
 
 // Every step into a layer goes from the descriptor of a directory to one name
-// in it, without following a symbolic link: nothing that a layer holds, or is
-// changed to while we look, leads out of it, and no path is too long.
+// in it, without following a symbolic link or crossing a mount point: nothing that
+// a layer holds, or is changed to while we look, leads out of it, and no path is
+// too long.
 
 // dir gives a descriptor (O_PATH) of a directory as one layer holds it.
 func (v *View) dir(n *node, l int) (*fdEntry, error) {
@@ -35,7 +37,7 @@ func (v *View) openAt(n *node, l int, flags int) (fd int, err error) {
 	}
 	defer v.dirs.put(parent)
 	err = retry(func() error {
-		fd, err = unix.Openat(parent.fd, n.name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = beneath.Step(parent.fd, n.name, flags|unix.O_NOFOLLOW)
 		return err
 	})
 	return fd, err
@@ -48,17 +50,16 @@ func (v *View) file(n *node) (*fdEntry, error) {
 		return nil, unix.EIO
 	}
 	return v.files.get(fdKey{n, n.layer}, func() (int, int64, error) {
-		// O_NONBLOCK, for what is no regular file any more.
-		fd, err := v.openAt(n, n.layer, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+		path, err := v.openAt(n, n.layer, unix.O_PATH)
 		if err != nil {
 			return -1, 0, err
 		}
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-			unix.Close(fd)
-			return -1, 0, fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
+		defer unix.Close(path)
+		fd, size, err := beneath.Regular(path)
+		if errors.Is(err, beneath.ErrNotRegular) {
+			err = fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
 		}
-		return fd, st.Size, nil
+		return fd, size, err
 	})
 }
 

@@ -7,8 +7,10 @@
 // asking us, and a directory's listing is read once. What is left are first
 // touches.
 //
-// The server only reads, never follows a link out of a layer, opens nothing
-// but directories and regular files, and ends when the kernel drops the mount.
+// The server only reads, never follows a link or crosses a mount point out of a
+// layer, opens nothing but directories and regular files, is confined to that
+// before it looks at the first layer (package confine), and ends when the kernel
+// drops the mount.
 package server
 
 import (
@@ -18,7 +20,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -76,8 +77,7 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 			return err
 		})
 	}
-	err := g.Wait()
-	if err != nil {
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	for _, path := range s.Below {
@@ -95,8 +95,7 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 		}
 	}
 	v.table = newTable(v.root)
-	v.nobody, err = userns.Maps(overflowID)
-	return v, err
+	return v, nil
 }
 
 func (v *View) String() string { return "cvmfs-view" }
