@@ -117,6 +117,7 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 		ExplicitDataCacheControl: true,
 		ExtraCapabilities:        capNoOpendirSupport,
 		DisableReadDirPlus:       true,
+		DisableSplice:            true, // go-fuse would fill a pipe for each read, to find that there is no file to splice from
 		// Not 1, go-fuse's default: the kernel stacks two file systems at most, and a container's overlay on the view may be
 		// stacked again, by a volume that is an image. A depth that is out of bounds turns what needs it, passthrough, off.
 		MaxStackDepth: -1,
