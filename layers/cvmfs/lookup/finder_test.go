@@ -245,6 +245,15 @@ func TestFindRefuses(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = unix.Unmount(layerfs, unix.MNT_DETACH) })
 		}},
+		{"another directory of the same file system is mounted on layerfs", func(t *testing.T, root, dir string) {
+			layerfs, other := filepath.Join(dir, cvmfs.LayerFS), filepath.Join(root, "other")
+			mkdir(t, layerfs, 0o755)
+			mkdir(t, other, 0o755)
+			if err := unix.Mount(other, layerfs, "", unix.MS_BIND, ""); err != nil {
+				t.Fatalf("this test needs root, to mount: %v", err)
+			}
+			t.Cleanup(func() { _ = unix.Unmount(layerfs, unix.MNT_DETACH) })
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			root := repo(t)
