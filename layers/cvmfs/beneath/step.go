@@ -44,24 +44,30 @@ func step(dir int, name string, flags int) (int, error) {
 	return fd, nil
 }
 
-// SameDevice compares the file systems of two open files: EXDEV if they differ. It
-// asks neither for attributes.
+// SameDevice compares the file systems of two open files: EXDEV if they differ.
 func SameDevice(a, b int) error {
-	var devices [2]uint64
-	for i, fd := range []int{a, b} {
-		var st unix.Statx_t
-		_, err := Retry(func() (int, error) {
-			return 0, unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, 0, &st)
-		})
-		if err != nil {
-			return err
-		}
-		devices[i] = unix.Mkdev(st.Dev_major, st.Dev_minor)
+	first, err := Device(a)
+	if err != nil {
+		return err
 	}
-	if devices[0] != devices[1] {
+	second, err := Device(b)
+	if err != nil {
+		return err
+	}
+	if first != second {
 		return unix.EXDEV
 	}
 	return nil
+}
+
+// Device tells the file system of an open file, by major and minor number, without
+// asking for its attributes.
+func Device(fd int) ([2]uint32, error) {
+	var st unix.Statx_t
+	_, err := Retry(func() (int, error) {
+		return 0, unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, 0, &st)
+	})
+	return [2]uint32{st.Dev_major, st.Dev_minor}, err
 }
 
 // ErrNotRegular says that Regular was given something else than a regular file.

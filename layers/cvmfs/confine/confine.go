@@ -36,6 +36,12 @@ import (
 // does not reach: no rule would hold for all of them. Nothing has been changed.
 var ErrThreads = errors.New("a program that is linked with C cannot be confined: build it with CGO_ENABLED=0")
 
+// Possible says whether this program can be confined: see ErrThreads.
+func Possible() bool {
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETPID, 0, 0, 0)
+	return errno != unix.ENOTSUP
+}
+
 // Rules are what a process keeps.
 type Rules struct {
 	// Trees are open directories, O_PATH will do, beneath which it may read.

@@ -240,7 +240,7 @@ func run(t *testing.T, mode string) result {
 	if err := json.Unmarshal(out, &r); err != nil {
 		t.Fatalf("mode %q: %v: %q", mode, err, out)
 	}
-	if r.Apply == ErrThreads.Error() && linkedWithC() {
+	if r.Apply == ErrThreads.Error() && !Possible() {
 		t.Skip("the race detector links with C")
 	}
 	if r.Apply != "" {
@@ -251,12 +251,6 @@ func run(t *testing.T, mode string) result {
 	}
 	delete(r.Attempts, "ALLOWED")
 	return r
-}
-
-// linkedWithC asks as Apply does, for something that changes nothing.
-func linkedWithC() bool {
-	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETPID, 0, 0, 0)
-	return errno == unix.ENOTSUP
 }
 
 func refused(e syscall.Errno) bool { return e == unix.EPERM || e == unix.EACCES }
@@ -350,7 +344,7 @@ func TestApplyFails(t *testing.T) {
 		if err := json.Unmarshal(out, &r); err != nil {
 			t.Fatal(err)
 		}
-		if r.Apply == ErrThreads.Error() && linkedWithC() {
+		if r.Apply == ErrThreads.Error() && !Possible() {
 			t.Skip("the race detector links with C")
 		}
 		if !strings.Contains(r.Apply, c.want) || !strings.Contains(r.Apply, c.errno.Error()) {

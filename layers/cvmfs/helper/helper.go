@@ -24,7 +24,7 @@ const (
 	// View serves a view (package view/server); a program of its own.
 	View = "cvmfs-view"
 	// Lookup asks a repository for layers (package lookup); the calling
-	// program once more, under this name.
+	// program once more, or View's, under this name.
 	Lookup = "cvmfs-lookup"
 )
 

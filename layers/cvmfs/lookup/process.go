@@ -14,6 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/confine"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 )
 
 // process is a child that asks one repository, any number of questions at a
@@ -32,13 +34,21 @@ type process struct {
 }
 
 // startProcess starts the child for the repository at root: this program
-// again, which serve makes a different one of. It has hold open for as long as
-// it lives.
+// again, which serve makes a different one of, or the views' server, which can be
+// confined where a program that is linked with C, as podman is, cannot. It has hold
+// open for as long as it lives.
 func startProcess(root string, hold []*os.File) (*process, error) {
+	path := "/proc/self/exe" // also right after an upgrade has replaced the file
+	if !confine.Possible() {
+		if server, err := helper.Find(helper.View); err == nil {
+			path = server
+		}
+	}
 	cmd := &exec.Cmd{
-		Path: "/proc/self/exe", // also right after an upgrade has replaced the file
+		Path: path,
 		Args: []string{processName, root},
 		Dir:  "/",
+		Env:  []string{},
 
 		ExtraFiles: hold,
 		// Not for the signals of the terminal; it ends when its input does.
@@ -78,9 +88,13 @@ func (p *process) put(d, diffID digest.Digest) <-chan answer {
 
 func (p *process) receive(root string, stdout io.Reader) {
 	decoder := json.NewDecoder(stdout)
+	again := false
 	for {
 		var r reply
 		if err := decoder.Decode(&r); err != nil {
+			break
+		}
+		if again = r.Again; again {
 			break
 		}
 		p.mu.Lock()
@@ -94,7 +108,7 @@ func (p *process) receive(root string, stdout io.Reader) {
 	p.mu.Lock()
 	p.err = fmt.Errorf("repository %q: %w: the process that asks it has ended", root, cvmfs.ErrUnavailable)
 	for _, ch := range p.waiting {
-		ch <- answer{err: p.err}
+		ch <- answer{err: p.err, again: again}
 	}
 	p.waiting = nil
 	p.mu.Unlock()

@@ -30,6 +30,8 @@ type answer struct {
 	// directory is set if err is about that directory alone and the
 	// repository as such does answer.
 	directory string
+	// again says that another process has to be asked.
+	again bool
 }
 
 func newRepository(path string) *repository {
@@ -46,17 +48,22 @@ func (r *repository) ask(ctx context.Context, timeout time.Duration, d, diffID d
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	select {
-	case a := <-r.put(d, diffID):
-		return a
-	case <-ctx.Done():
-		return answer{err: ctx.Err()}
-	case <-timer.C:
-		r.mu.Lock()
-		r.out = fmt.Errorf("repository %q: %w: no answer in %s", r.path, cvmfs.ErrUnavailable, timeout)
-		r.mu.Unlock()
-		r.close()
-		return answer{err: r.hung()}
+	for {
+		select {
+		case a := <-r.put(d, diffID):
+			if a.again {
+				continue
+			}
+			return a
+		case <-ctx.Done():
+			return answer{err: ctx.Err()}
+		case <-timer.C:
+			r.mu.Lock()
+			r.out = fmt.Errorf("repository %q: %w: no answer in %s", r.path, cvmfs.ErrUnavailable, timeout)
+			r.mu.Unlock()
+			r.close()
+			return answer{err: r.hung()}
+		}
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"io"
 	"os"
 	"sync"
+	"unsafe"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/confine"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 )
 
@@ -22,6 +25,9 @@ const processName = helper.Lookup
 // install or to prepare in its main for that.
 func init() {
 	if len(os.Args) == 2 && os.Args[0] == processName {
+		name, _ := unix.BytePtrFromString(processName)
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0) // for those who look
+		confine.CloseInherited(unix.Stderr)                                      // it may be left behind
 		serve(os.Args[1], os.Stdin, os.Stdout)
 		os.Exit(0)
 	}
@@ -41,11 +47,14 @@ type reply struct {
 	Layer     cvmfs.Layer   `json:"layer"`
 	Error     *helper.Error `json:"error,omitempty"`
 	Directory string        `json:"directory,omitempty"`
+	// Again asks for another process in place of an answer; this one ends.
+	Again bool `json:"again,omitempty"`
 }
 
 // serve answers questions about the repository at root until there are no more.
 func serve(root string, questions io.Reader, replies io.Writer) {
 	var mu sync.Mutex
+	jail := jail{root: root}
 	encoder, decoder := json.NewEncoder(replies), json.NewDecoder(questions)
 	for {
 		var q question
@@ -53,14 +62,21 @@ func serve(root string, questions io.Reader, replies io.Writer) {
 			return
 		}
 		go func() {
-			a := look(root, q.Digest, q.DiffID)
+			a := answer{err: jail.enter()}
+			if a.err == nil {
+				a = look(root, q.Digest, q.DiffID)
+			}
+			again := a.err != nil && jail.elsewhere(a.err)
 			mu.Lock()
 			defer mu.Unlock()
 			// Nobody is there to be told of an error.
 			_ = encoder.Encode(reply{
 				Number: q.Number, Path: a.layer.Path, Layer: a.layer,
-				Error: helper.NewError(a.err), Directory: a.directory,
+				Error: helper.NewError(a.err), Directory: a.directory, Again: again,
 			})
+			if again {
+				os.Exit(0)
+			}
 		}()
 	}
 }

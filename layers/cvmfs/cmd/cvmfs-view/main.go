@@ -6,13 +6,15 @@
 //
 // Descriptor 3 is the FUSE connection, mounted already; standard input holds
 // the spec, standard output takes one line back. With the argument "await" it
-// only opens the layers, and ends.
+// only opens the layers, and ends. Under the name cvmfs-lookup it is the process
+// that asks a repository for a podman that cannot be confined (package lookup).
 package main
 
 import (
 	"fmt"
 	"os"
 
+	_ "github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/confine"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
@@ -70,7 +71,7 @@ func Await(in io.Reader, out io.Writer) error {
 }
 
 func await(in io.Reader) error {
-	closeInherited(unix.Stderr) // it may be left behind
+	confine.CloseInherited(unix.Stderr) // it may be left behind
 	s, err := read(in)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 	// The heap is many small nodes; a walk must not double it for long.
 	debug.SetGCPercent(50)
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), maxProcs))
-	closeInherited(fd)
+	confine.CloseInherited(fd)
 	s, err := read(in)
 	if err != nil {
 		return nil, err
@@ -149,26 +150,6 @@ func read(in io.Reader) (s spec.Spec, err error) {
 		return s, fmt.Errorf("reading the view's spec: %w", err)
 	}
 	return s, nil
-}
-
-// closeInherited closes what podman's caller left open above the connection: a
-// server that lives for days must not keep somebody's pipe from ending. This
-// program's own descriptors are those that would not be inherited.
-func closeInherited(conn int) {
-	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return // nothing is lost but tidiness
-	}
-	for _, name := range names {
-		fd, err := strconv.Atoi(name.Name())
-		if err != nil || fd <= conn {
-			continue
-		}
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if err == nil && flags&unix.FD_CLOEXEC == 0 {
-			unix.Close(fd)
-		}
-	}
 }
 
 // detach lets go of the caller's standard files, so that nobody waits for us.
