@@ -41,7 +41,7 @@ host_prepare() {
     host_account
   else
     TEST_USER=$(id -un) TEST_UID=$(id -u) TEST_GID=$(id -g)
-    VIEWS_BEFORE=$(pgrep -x cvmfs-view -u "$TEST_UID" || true)
+    VIEWS_BEFORE=$(pgrep -x 'cvmfs-(vi|lo).*' -u "$TEST_UID" || true)
     export VIEWS_BEFORE
     ln -s "${CVMFS_TEST_BIN:-$CHECKOUT/bin}"/* "$RUN/bin/" 2>/dev/null || true
     host_user_lacks

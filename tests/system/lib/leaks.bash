@@ -1,7 +1,7 @@
 # What a test may not leave behind, and how a run ends what is left anyhow.
 
 # test_processes [DIR]: pids that the run started: those of its account and of its subordinate ids, or, where the account
-# is the user's own, those that carry the run's (or one test's) mark in their environment. Servers of views carry no
+# is the user's own, those that carry the run's (or one test's) mark in their environment. Servers of views and look-ups carry no
 # environment: root's are those in the run's mount namespace, a user's those that were not there before the run.
 test_processes() {
   local mark=CVMFS_TEST_DIR=${1:-$RUN} proc uid
@@ -11,11 +11,11 @@ test_processes() {
         zombie "$proc" || echo "${proc#/proc/}"
       fi
     done < <(stat -c '%u %n' /proc/[0-9]* 2>/dev/null)
-    pgrep -x cvmfs-view --uid 0 --ns $$ --nslist mnt || true
+    pgrep -x 'cvmfs-(vi|lo).*' --uid 0 --ns $$ --nslist mnt || true
   else
     while read -r proc; do
       grep -qx "$proc" <<<"$VIEWS_BEFORE" || echo "$proc"
-    done < <(pgrep -x cvmfs-view -u "$TEST_UID")
+    done < <(pgrep -x 'cvmfs-(vi|lo).*' -u "$TEST_UID")
   fi
   while IFS=/ read -r _ _ proc _; do
     [ "$proc" = "$BASHPID" ] || echo "$proc"
