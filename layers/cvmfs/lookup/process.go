@@ -37,7 +37,7 @@ type process struct {
 // again, which serve makes a different one of, or the views' server, which can be
 // confined where a program that is linked with C, as podman is, cannot. It has hold
 // open for as long as it lives.
-func startProcess(root string, hold []*os.File) (*process, error) {
+func startProcess(root string, hold *os.File) (*process, error) {
 	path := "/proc/self/exe" // also right after an upgrade has replaced the file
 	if !confine.Possible() {
 		if server, err := helper.Find(helper.View); err == nil {
@@ -49,10 +49,12 @@ func startProcess(root string, hold []*os.File) (*process, error) {
 		Args: []string{processName, root},
 		Dir:  "/",
 		Env:  []string{},
-
-		ExtraFiles: hold,
 		// Not for the signals of the terminal; it ends when its input does.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
+	if hold != nil {
+		cmd.Args = append(cmd.Args, holdArg)
+		cmd.ExtraFiles = []*os.File{hold}
 	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

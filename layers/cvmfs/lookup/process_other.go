@@ -15,7 +15,7 @@ import (
 // builds on them, and no repository has a layer.
 type process struct{}
 
-func startProcess(string, []*os.File) (*process, error) { return nil, errors.ErrUnsupported }
+func startProcess(string, *os.File) (*process, error) { return nil, errors.ErrUnsupported }
 
 func (*process) put(digest.Digest, digest.Digest) <-chan answer { return nil }
 

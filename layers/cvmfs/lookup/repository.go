@@ -15,7 +15,7 @@ import (
 // repository is one place to ask.
 type repository struct {
 	path string
-	hold []*os.File                                  // what the process that asks keeps open
+	hold *os.File                                    // what the process that asks keeps open
 	put  func(d, diffID digest.Digest) <-chan answer // puts a question; the channel is buffered
 
 	mu     sync.Mutex

@@ -17,17 +17,24 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 )
 
-// processName is what a child that asks a repository is called; its only
-// argument is the repository's path.
-const processName = helper.Lookup
+// processName is what a child that asks a repository is called. Its arguments are
+// the repository's path and, if it has to keep descriptor 3 open, "hold".
+const (
+	processName = helper.Lookup
+	holdArg     = "hold"
+)
 
 // Any program that looks layers up can be its own child, and has nothing to
 // install or to prepare in its main for that.
 func init() {
-	if len(os.Args) == 2 && os.Args[0] == processName {
+	if hold := len(os.Args) == 3 && os.Args[2] == holdArg; (hold || len(os.Args) == 2) && os.Args[0] == processName {
 		name, _ := unix.BytePtrFromString(processName)
 		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0) // for those who look
-		confine.CloseInherited(unix.Stderr)                                      // it may be left behind
+		last := unix.Stderr
+		if hold {
+			last++
+		}
+		confine.CloseInherited(last) // it may be left behind
 		serve(os.Args[1], os.Stdin, os.Stdout)
 		os.Exit(0)
 	}

@@ -3,7 +3,6 @@ package lookup
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -50,7 +49,7 @@ func state(ctx context.Context, path string, timeout time.Duration, locks string
 			return State{Path: path, Err: fmt.Errorf("repository %q: %w: %w", path, cvmfs.ErrUnavailable, err)}
 		}
 		defer lock.Close()
-		r.hold = []*os.File{lock}
+		r.hold = lock
 	}
 	a := r.ask(ctx, timeout, "", "")
 	return State{Path: path, Identity: a.layer.Identity, Err: a.err}
