@@ -26,51 +26,86 @@ const maxMetadata = 64 << 10
 // that the repository vouches for the diffID. dir is the open directory that
 // holds layerfs.
 func readMetadata(dir int, d, diffID digest.Digest) (int64, error) {
-	name := filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
-	path, err := beneath.Open(dir, name, unix.O_PATH|unix.O_NOFOLLOW)
+	data, err := readRecord(dir)
+	if err != nil {
+		return 0, err
+	}
+	if data == nil {
+		return -1, nil
+	}
+	size, err := checkMetadata(data, d, diffID)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, recordName, err)
+	}
+	return size, nil
+}
+
+// Record reads the publisher's own record of a layer as it stands; dir is the
+// open directory that holds layerfs. An older layer may have none: nil. One
+// that cannot be right is cvmfs.ErrMismatch.
+func Record(dir int) (*cvmfs.LayerMetadata, error) {
+	data, err := readRecord(dir)
+	if data == nil || err != nil {
+		return nil, err
+	}
+	r, err := parseRecord(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, recordName, err)
+	}
+	return &r, nil
+}
+
+var recordName = filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
+
+// readRecord gives the record's text, or nil if there is none.
+func readRecord(dir int) ([]byte, error) {
+	path, err := beneath.Open(dir, recordName, unix.O_PATH|unix.O_NOFOLLOW)
 	switch {
 	case errors.Is(err, unix.ENOENT): // older layers have none
-		return -1, nil
+		return nil, nil
 	case beneath.Odd(err):
-		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, name, err)
+		return nil, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, recordName, err)
 	case err != nil:
-		return 0, fmt.Errorf("opening %s: %w", name, cvmfs.FromFS(err))
+		return nil, fmt.Errorf("opening %s: %w", recordName, cvmfs.FromFS(err))
 	}
 	defer unix.Close(path)
 	fd, _, err := beneath.Regular(path)
 	switch {
 	case errors.Is(err, beneath.ErrNotRegular):
-		return 0, fmt.Errorf("%w: %s is %w", cvmfs.ErrMismatch, name, err)
+		return nil, fmt.Errorf("%w: %s is %w", cvmfs.ErrMismatch, recordName, err)
 	case err != nil:
-		return 0, fmt.Errorf("opening %s: %w", name, cvmfs.FromFS(err))
+		return nil, fmt.Errorf("opening %s: %w", recordName, cvmfs.FromFS(err))
 	}
-	file := os.NewFile(uintptr(fd), name)
+	file := os.NewFile(uintptr(fd), recordName)
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxMetadata+1))
 	if err != nil {
-		return 0, fmt.Errorf("reading %s: %w", name, cvmfs.FromFS(err))
+		return nil, fmt.Errorf("reading %s: %w", recordName, cvmfs.FromFS(err))
 	}
-	size, err := checkMetadata(data, d, diffID)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, name, err)
+	return data, nil
+}
+
+func parseRecord(data []byte) (cvmfs.LayerMetadata, error) {
+	if len(data) > maxMetadata {
+		return cvmfs.LayerMetadata{}, fmt.Errorf("longer than %d bytes", maxMetadata)
 	}
-	return size, nil
+	var records []cvmfs.LayerMetadata
+	if err := json.Unmarshal(data, &records); err != nil {
+		return cvmfs.LayerMetadata{}, err
+	}
+	if len(records) != 1 {
+		return cvmfs.LayerMetadata{}, fmt.Errorf("%d records in place of one", len(records))
+	}
+	return records[0], nil
 }
 
 // checkMetadata reads a record and says in which point it differs from the
 // layer that is asked for. A field that the publisher left out says nothing.
 func checkMetadata(data []byte, d, diffID digest.Digest) (size int64, err error) {
-	if len(data) > maxMetadata {
-		return 0, fmt.Errorf("longer than %d bytes", maxMetadata)
-	}
-	var records []cvmfs.LayerMetadata
-	if err := json.Unmarshal(data, &records); err != nil {
+	r, err := parseRecord(data)
+	if err != nil {
 		return 0, err
 	}
-	if len(records) != 1 {
-		return 0, fmt.Errorf("%d records in place of one", len(records))
-	}
-	r := records[0]
 	switch {
 	case r.CompressedDiffDigest != "" && r.CompressedDiffDigest != d:
 		return 0, fmt.Errorf("it is of layer %q", r.CompressedDiffDigest)

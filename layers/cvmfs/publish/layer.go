@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/blob"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/unpack"
 )
@@ -61,7 +62,7 @@ func (s *stage) unpackLayer(ctx context.Context, layer source.Layer, work string
 		return unpack.Omissions{}, err
 	}
 	var omissions unpack.Omissions
-	size, err := consume(ctx, layer, func(tar io.Reader) (err error) {
+	size, err := blob.Consume(ctx, layer, func(tar io.Reader) (err error) {
 		omissions, err = unpack.Tar(ctx, tar, root)
 		return err
 	})

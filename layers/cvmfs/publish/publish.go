@@ -76,7 +76,7 @@ func image(ctx context.Context, img *source.Image, dir string, report func(Repor
 	var once sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	for _, layer := range distinct(img.Layers) {
+	for _, layer := range img.Distinct() {
 		group.Go(func() error {
 			r, err := s.layer(ctx, layer, img.Config.Digest, dir)
 			if err != nil {
@@ -135,7 +135,7 @@ func (s *stage) describe(img *source.Image, dir string) error {
 		return err
 	}
 	defer unlock()
-	for _, layer := range distinct(img.Layers) {
+	for _, layer := range img.Distinct() {
 		if layer.Skip != "" {
 			continue
 		}
@@ -159,18 +159,4 @@ func layerPath(dir string, d digest.Digest) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, rel), nil
-}
-
-// distinct drops repetitions: an image may have the same layer, often the
-// empty one, at several places.
-func distinct(layers []source.Layer) []source.Layer {
-	seen := map[digest.Digest]bool{}
-	var out []source.Layer
-	for _, l := range layers {
-		if !seen[l.Digest] {
-			seen[l.Digest] = true
-			out = append(out, l)
-		}
-	}
-	return out
 }

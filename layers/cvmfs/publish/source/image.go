@@ -180,6 +180,20 @@ func readConfig(img v1.Image, manifest *v1.Manifest) (*v1.ConfigFile, error) {
 	return config, nil
 }
 
+// Distinct gives the layers without repetitions: an image may have the same
+// layer, often the empty one, at several places.
+func (img *Image) Distinct() []Layer {
+	seen := map[digest.Digest]bool{}
+	var out []Layer
+	for _, l := range img.Layers {
+		if !seen[l.Digest] {
+			seen[l.Digest] = true
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // fetch says where the layer's bytes are.
 func (l *Layer) fetch(img v1.Image, uncompressed bool) {
 	l.Uncompressed = uncompressed

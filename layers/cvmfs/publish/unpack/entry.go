@@ -120,7 +120,7 @@ func (u *unpacker) noteMode(fd int, p *parent, name string, mode uint32) error {
 // followed. The entry's own mode and times go to the file, as in an ordinary
 // pull.
 func (u *unpacker) link(p *parent, name string, m meta, linkname string) error {
-	target, err := clean(linkname)
+	target, err := Clean(linkname)
 	if err != nil {
 		return fmt.Errorf("hard link to %q: %w", linkname, err)
 	}

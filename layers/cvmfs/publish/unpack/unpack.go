@@ -74,7 +74,7 @@ func (u *unpacker) entry(h *tar.Header) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
-	name, err := clean(h.Name)
+	name, err := Clean(h.Name)
 	if err != nil {
 		return err
 	}
@@ -120,9 +120,9 @@ func (u *unpacker) entry(h *tar.Header) error {
 	}
 }
 
-// clean turns a name in the tar into a relative path, "." for the root.
+// Clean turns a name in the tar into a relative path, "." for the root.
 // Leading slashes mean the layer's root; what climbs above it is refused.
-func clean(name string) (string, error) {
+func Clean(name string) (string, error) {
 	c := filepath.Clean(name)
 	if filepath.IsAbs(c) {
 		c = filepath.Clean(strings.TrimLeft(c, "/"))

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
@@ -112,37 +110,14 @@ func (v *View) dirIno(n *node) (uint64, error) {
 	return v.number(n, st.Ino), err
 }
 
-// readlink gives a symbolic link's target as it was published. A CVMFS client
-// expands variables in what readlink(2) returns, and has the original in an
-// attribute.
+// readlink gives a symbolic link's target as it was published.
 func (v *View) readlink(parent *node, name string, l int) ([]byte, error) {
 	dir, err := v.dir(parent, l)
 	if err != nil {
 		return nil, err
 	}
 	defer v.dirs.put(dir)
-	buf := make([]byte, unix.PathMax)
-	var n int
-	if v.layers[l].magic {
-		err = retry(func() error {
-			n, err = unix.Lgetxattr(atFD(dir.fd, name), "xfsroot.rawlink", buf)
-			return err
-		})
-		switch {
-		case err == nil && n > 0:
-			return bytes.TrimRight(buf[:n], "\x00"), nil
-		case err != nil && !slices.Contains([]error{unix.ENODATA, unix.EOPNOTSUPP, unix.ENOSYS}, err):
-			return nil, err // not the expanded target in its place
-		}
-	}
-	err = retry(func() error {
-		n, err = unix.Readlinkat(dir.fd, name, buf)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return buf[:n], nil
+	return beneath.Readlink(dir.fd, name, v.layers[l].magic)
 }
 
 // atFD names an entry of an open directory for calls that take a path only.

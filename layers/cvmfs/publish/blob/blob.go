@@ -1,4 +1,6 @@
-package publish
+// Package blob reads a layer's blob as a stream, once: decompressed for who uses
+// its tar, and held against the layer's digest, size and diffID on the way.
+package blob
 
 import (
 	"bufio"
@@ -45,11 +47,11 @@ func (c *counted) digest() digest.Digest {
 	return digest.NewDigest(digest.SHA256, c.hash)
 }
 
-// consume gives the layer's tar to use, and then holds what was read against
+// Consume gives the layer's tar to use, and then holds what was read against
 // the layer's digest, size and diffID. It returns the tar's size in bytes. An
 // error of use's counts only if the blob is the right one: a damaged blob often
 // shows first as a damaged tar.
-func consume(ctx context.Context, layer source.Layer, use func(io.Reader) error) (int64, error) {
+func Consume(ctx context.Context, layer source.Layer, use func(io.Reader) error) (int64, error) {
 	r, err := layer.Open()
 	if err != nil {
 		return 0, err
