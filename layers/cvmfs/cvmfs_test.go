@@ -100,3 +100,11 @@ func TestFromFS(t *testing.T) {
 		t.Error("no error became one")
 	}
 }
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{"etc/shadow": "etc/shadow", "a b": "a b", "new\nline": `"new\nline"`, "\x1b[31m": `"\x1b[31m"`, "\xff": `"\xff"`} {
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) is %q, want %q", in, got, want)
+		}
+	}
+}

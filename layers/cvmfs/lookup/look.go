@@ -52,36 +52,53 @@ func look(root string, d, diffID digest.Digest) answer {
 	return a
 }
 
+// OpenLayer opens the directory of layer d, O_PATH, and the layerfs in it. repo
+// and layers are open directories, as beneath.Repository gives them; the error is
+// one of package cvmfs's.
+func OpenLayer(repo, layers int, d digest.Digest) (dir, layerfs int, err error) {
+	hex := d.Encoded()
+	dir, err = beneath.Open(layers, filepath.Join(hex[:2], hex), unix.O_PATH|unix.O_DIRECTORY)
+	if beneath.Odd(err) {
+		return -1, -1, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)
+	}
+	if err != nil {
+		return -1, -1, cvmfs.FromFS(err)
+	}
+	layerfs, err = beneath.Step(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
+	switch {
+	case beneath.Odd(err), errors.Is(err, unix.ENOENT):
+		err = fmt.Errorf("%w: %s: %w", cvmfs.ErrInvalidLayer, cvmfs.LayerFS, err)
+	case err != nil:
+		err = fmt.Errorf("opening %s: %w", cvmfs.LayerFS, cvmfs.FromFS(err))
+	default:
+		// Nor may anything be mounted on the way, as automounts are: that is not the
+		// repository's content.
+		err = beneath.SameDevice(repo, layerfs)
+		if err == nil {
+			return dir, layerfs, nil
+		}
+		unix.Close(layerfs)
+		if errors.Is(err, unix.EXDEV) {
+			err = fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
+		} else {
+			err = cvmfs.FromFS(err)
+		}
+	}
+	unix.Close(dir)
+	return -1, -1, err
+}
+
 // readLayer reads all of a layer but its path. repo and layers are open
 // directories; the error is one of package cvmfs's.
 func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
-	hex := d.Encoded()
-	dir, err := beneath.Open(layers, filepath.Join(hex[:2], hex), unix.O_PATH|unix.O_DIRECTORY)
-	if beneath.Odd(err) {
-		return cvmfs.Layer{}, fmt.Errorf("%w: %w", cvmfs.ErrInvalidLayer, err)
-	}
+	dir, layerfs, err := OpenLayer(repo, layers, d)
 	if err != nil {
-		return cvmfs.Layer{}, cvmfs.FromFS(err)
+		return cvmfs.Layer{}, err
 	}
 	defer unix.Close(dir)
-
-	layerfs, err := beneath.Step(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
-	if beneath.Odd(err) || errors.Is(err, unix.ENOENT) {
-		return cvmfs.Layer{}, fmt.Errorf("%w: %s: %w", cvmfs.ErrInvalidLayer, cvmfs.LayerFS, err)
-	}
-	if err != nil {
-		return cvmfs.Layer{}, fmt.Errorf("opening %s: %w", cvmfs.LayerFS, cvmfs.FromFS(err))
-	}
 	defer unix.Close(layerfs)
 
 	layer := cvmfs.Layer{}
-	// Nor may anything be mounted on the way, as automounts are: that is not the
-	// repository's content.
-	if err := beneath.SameDevice(repo, layerfs); errors.Is(err, unix.EXDEV) {
-		return cvmfs.Layer{}, fmt.Errorf("%w: %s is on another file system than the repository", cvmfs.ErrInvalidLayer, cvmfs.LayerFS)
-	} else if err != nil {
-		return cvmfs.Layer{}, cvmfs.FromFS(err)
-	}
 	if layer.DiffSize, err = readMetadata(dir, d, diffID); err != nil {
 		return cvmfs.Layer{}, err
 	}

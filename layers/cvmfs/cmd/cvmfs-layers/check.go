@@ -112,7 +112,7 @@ func printChecked(w io.Writer, c checked, asJSON, hidden bool) error {
 	t := newTable(w)
 	fmt.Fprintln(t, "LAYER\tSTATE\tCOMPRESSED\tUNPACKED\tREPOSITORY")
 	for _, h := range c.Layers {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", h.Digest, h.State, size(h.Compressed), size(h.Unpacked), orDash(printable(h.Repository)))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", h.Digest, h.State, size(h.Compressed), size(h.Unpacked), orDash(cvmfs.Printable(h.Repository)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func printChecked(w io.Writer, c checked, asJSON, hidden bool) error {
 	fmt.Fprintln(t, "HIDDEN\tTYPE\tMODE\tLAYER")
 	for _, h := range c.Layers {
 		for _, e := range h.Hidden {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(e.Path), e.Type, e.Mode, h.Digest.Encoded()[:12])
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", cvmfs.Printable(e.Path), e.Type, e.Mode, h.Digest.Encoded()[:12])
 		}
 	}
 	return t.Flush()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/inventory"
 )
 
@@ -41,7 +42,7 @@ func printContents(w io.Writer, c inventory.Contents, asJSON bool) error {
 	t := newTable(w)
 	fmt.Fprintln(t, "IMAGE\tCONFIG\tLAYERS")
 	for _, i := range c.Images {
-		fmt.Fprintf(t, "%s\t%s\t%d\n", printable(i.Name), i.Config, len(i.Layers))
+		fmt.Fprintf(t, "%s\t%s\t%d\n", cvmfs.Printable(i.Name), i.Config, len(i.Layers))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -86,14 +87,6 @@ func size(bytes int64) string {
 func orDash(s string) string {
 	if s == "" {
 		return "-"
-	}
-	return s
-}
-
-// printable keeps names from a repository from breaking a table or a terminal.
-func printable(s string) string {
-	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
-		return quoted
 	}
 	return s
 }

@@ -1,6 +1,6 @@
 // Command cvmfs-layers publishes container images into a CVMFS repository as
-// CERN's DUCC lays them out, and tells what a repository holds. docs/publish.md
-// describes it.
+// CERN's DUCC lays them out, tells what a repository holds, and compares it with
+// the registry. docs/publish.md describes it.
 package main
 
 import (
@@ -14,11 +14,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit statuses. A layer that is missing is an answer, not an error, as a line
-// that grep does not find.
+// Exit statuses. A layer that is missing or differs is an answer, not an error,
+// as a line that grep does not find.
 const (
 	exitMissing = 1
 	exitError   = 2
+	exitUnread  = 3
 )
 
 // errMissing ends check when all was answered and a layer is in no repository.
@@ -38,8 +39,10 @@ func run(ctx context.Context, cmd *cobra.Command) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errMissing):
+	case errors.Is(err, errMissing), errors.Is(err, errDifferent):
 		return exitMissing
+	case errors.Is(err, errUnread):
+		return exitUnread
 	default:
 		fmt.Fprintf(cmd.ErrOrStderr(), "cvmfs-layers: %v\n", err)
 		return exitError
@@ -54,6 +57,6 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	cmd.AddCommand(newPublish(), newLs(), newCheck())
+	cmd.AddCommand(newPublish(), newLs(), newCheck(), newVerify())
 	return cmd
 }

@@ -256,11 +256,3 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
-
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{"etc/shadow": "etc/shadow", "a b": "a b", "new\nline": `"new\nline"`, "\x1b[31m": `"\x1b[31m"`, "\xff": `"\xff"`} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) is %q, want %q", in, got, want)
-		}
-	}
-}

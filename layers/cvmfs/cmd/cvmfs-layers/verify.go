@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/verify"
+)
+
+// How verify ends when all was answered; the summary has said why.
+var (
+	errDifferent = errors.New("repository and registry differ")
+	errUnread    = errors.New("not all could be read by this account")
+)
+
+// verified is the output of verify.
+type verified struct {
+	Image       string              `json:"image"`
+	Config      string              `json:"config"`
+	Platform    string              `json:"platform"`
+	Repository  string              `json:"repository"`
+	NotCompared []string            `json:"not-compared"`
+	Layers      []verify.Layer      `json:"layers"`
+	Differences []verify.Difference `json:"differences"`
+}
+
+func newVerify() *cobra.Command {
+	var image imageFlags
+	var repository string
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "verify [flags] IMAGE",
+		Short: "Compare what a repository holds of an image with the registry",
+		Long: `Compare what a repository holds of an image with the registry's blobs, path by
+path. Each difference is one line; the last line sums up.
+
+All of the image is read from the registry, and all of it from the repository.
+Nothing is written to disk.
+
+The exit status is 0 if all is equal, 1 if something differs, 3 if nothing
+differs and there are files that the calling user may not read, 2 if something
+went wrong: a blob that is not what the image names, a repository that does not
+answer.
+
+` + imageHelp,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			img, err := source.Open(cmd.Context(), args[0], image.options())
+			if err != nil {
+				return err
+			}
+			finder := lookup.New([]string{repository}, lookupTimeout)
+			defer finder.Close()
+			out := verified{
+				Image: img.Name, Config: string(img.Config.Digest), Platform: img.Platform, Repository: repository,
+				NotCompared: verify.NotCompared, Layers: []verify.Layer{}, Differences: []verify.Difference{},
+			}
+			show := progress(cmd.ErrOrStderr(), quiet, len(img.Distinct()))
+			show(out.Layers)
+			err = verify.Image(cmd.Context(), finder, img, repository, verify.Report{
+				Difference: func(d verify.Difference) {
+					if asJSON {
+						out.Differences = append(out.Differences, d)
+						return
+					}
+					fmt.Fprintln(cmd.OutOrStdout(), d)
+				},
+				Layer: func(l verify.Layer) {
+					out.Layers = append(out.Layers, l)
+					show(out.Layers)
+				},
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = printJSON(cmd.OutOrStdout(), out)
+			} else if !quiet {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "not compared, since CVMFS keeps none: %s\n%s\n",
+					strings.Join(out.NotCompared, ", "), verifySummary(out.Layers))
+			}
+			if err != nil {
+				return err
+			}
+			return verifyVerdict(out.Layers)
+		},
+	}
+	image.add(cmd)
+	cmd.Flags().StringVar(&repository, "repository", defaultRepository, "compare the repository mounted at `DIR`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print differences only")
+	return cmd
+}
+
+// verifyVerdict turns the outcome into the command's: what failed weighs more
+// than what differs, and that more than what nobody could see.
+func verifyVerdict(layers []verify.Layer) error {
+	t := total(layers)
+	switch {
+	case t.Failed > 0:
+		return fmt.Errorf("%w: %d files could not be read", cvmfs.ErrUnavailable, t.Failed)
+	case t.Differences > 0:
+		return errDifferent
+	case t.Unreadable > 0:
+		return errUnread
+	default:
+		return nil
+	}
+}
+
+func total(layers []verify.Layer) (t verify.Layer) {
+	for _, l := range layers {
+		t.Paths += l.Paths
+		t.Bytes += l.Bytes
+		t.Differences += l.Differences
+		t.Unreadable += l.Unreadable
+		t.Failed += l.Failed
+	}
+	return t
+}
+
+// verifySummary counts the outcome in one line.
+func verifySummary(layers []verify.Layer) string {
+	var equal, skipped int
+	for _, l := range layers {
+		switch l.State {
+		case verify.Equal:
+			equal++
+		case verify.Skipped:
+			skipped++
+		}
+	}
+	t := total(layers)
+	line := fmt.Sprintf("%d of %d layers equal, %d paths, %s: %d differences", equal, len(layers), t.Paths, size(t.Bytes), t.Differences)
+	for _, more := range []struct {
+		n    int
+		what string
+	}{
+		{t.Unreadable, "not readable by this account"}, {t.Failed, "failed to be read"}, {skipped, "layers skipped, foreign or encrypted"},
+	} {
+		if more.n > 0 {
+			line += fmt.Sprintf(", %d %s", more.n, more.what)
+		}
+	}
+	return line
+}
+
+// progress shows on a terminal how far it has come.
+func progress(w io.Writer, quiet bool, layers int) func(done []verify.Layer) {
+	f, isFile := w.(*os.File)
+	if quiet || !isFile {
+		return func([]verify.Layer) {}
+	}
+	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+		return func([]verify.Layer) {}
+	}
+	return func(done []verify.Layer) {
+		if len(done) > 0 {
+			l := done[len(done)-1]
+			fmt.Fprintf(w, "layer %s %s\n", l.Digest, l.State)
+		}
+		if len(done) < layers {
+			fmt.Fprintf(w, "comparing layer %d of %d\n", len(done)+1, layers)
+		}
+	}
+}

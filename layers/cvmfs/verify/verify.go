@@ -1,0 +1,211 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/blob"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/inventory"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
+)
+
+// State is what came out for a layer as a whole.
+type State string
+
+// All that a layer of a compared image can be.
+const (
+	Equal     State = "equal"
+	Different State = "different" // missing ones too
+	Unread    State = "unread"    // what could be read is equal
+	Skipped   State = "skipped"   // foreign or encrypted: never published
+)
+
+// Layer is the outcome for one layer.
+type Layer struct {
+	Digest digest.Digest `json:"digest"`
+	DiffID digest.Digest `json:"diff-id"`
+	State  State         `json:"state"`
+	Why    string        `json:"why,omitempty"` // it is Skipped
+	Paths  int           `json:"paths"`         // entries of the tar
+	Bytes  int64         `json:"bytes"`         // of contents, read from the repository
+	// How much was reported of it.
+	Differences int `json:"differences"`
+	Unreadable  int `json:"unreadable"`
+	Failed      int `json:"failed"`
+}
+
+// Report is told what is found, in the image's order. Calls do not overlap.
+type Report struct {
+	Difference func(Difference)
+	Layer      func(Layer) // a layer is done
+}
+
+// Image compares what the mounted repository holds of an image. The finder, one
+// for that repository, is asked first whether there is an answer at all. An
+// error means that not all was compared: a blob that is not what the image
+// names (cvmfs.ErrMismatch), a repository that does not answer
+// (cvmfs.ErrUnavailable), a layer that was changed meanwhile.
+func Image(ctx context.Context, finder inventory.Finder, img *source.Image, repository string, report Report) error {
+	for _, layer := range img.Distinct() {
+		l := Layer{Digest: layer.Digest, DiffID: layer.DiffID, State: Equal}
+		if layer.Skip != "" {
+			l.State, l.Why = Skipped, layer.Skip
+			report.Layer(l)
+			continue
+		}
+		_, err := finder.Find(ctx, layer.Digest, layer.DiffID)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, cvmfs.ErrUnavailable) {
+			return err
+		}
+		c := &comparison{ctx: ctx, layer: layer.Digest}
+		c.report = func(d Difference) {
+			l.count(d.What)
+			report.Difference(d)
+		}
+		if err := c.compare(repository, layer, &l); err != nil {
+			return fmt.Errorf("comparing layer %s: %w", layer.Digest, err)
+		}
+		l.Bytes = c.bytes
+		report.Layer(l)
+	}
+	return nil
+}
+
+func (l *Layer) count(w What) {
+	switch w {
+	case Unreadable:
+		l.Unreadable++
+	case Failed:
+		l.Failed++
+	default:
+		l.Differences++
+	}
+	l.State = Unread
+	if l.Differences > 0 {
+		l.State = Different
+	}
+}
+
+// compare compares one layer.
+func (c *comparison) compare(root string, layer source.Layer, l *Layer) error {
+	repo, layers, err := beneath.Repository(root, unix.O_PATH)
+	if err != nil {
+		return fmt.Errorf("repository %q: %w", root, err)
+	}
+	defer unix.Close(repo)
+	defer unix.Close(layers)
+	open := func() (dir, layerfs int, hash string, err error) {
+		if dir, layerfs, err = lookup.OpenLayer(repo, layers, layer.Digest); err != nil {
+			return -1, -1, "", err
+		}
+		if hash, err = cvmfs.CatalogHash(layerfs); err != nil {
+			unix.Close(dir)
+			unix.Close(layerfs)
+			return -1, -1, "", cvmfs.FromFS(err)
+		}
+		return dir, layerfs, hash, nil
+	}
+	dir, layerfs, hash, err := open()
+	switch {
+	case errors.Is(err, cvmfs.ErrLayerUnknown):
+		c.report(c.difference("", Missing, nothing, "layer"))
+		return nil
+	case errors.Is(err, cvmfs.ErrInvalidLayer):
+		c.report(c.difference("", Invalid, err.Error(), "layer"))
+		return nil
+	case err != nil:
+		return err
+	}
+	defer unix.Close(dir)
+	defer unix.Close(layerfs)
+	c.client = hash != ""
+
+	var want *model
+	size, err := blob.Consume(c.ctx, layer, func(tar io.Reader) (err error) {
+		want, err = readTar(c.ctx, tar)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l.Paths = want.paths
+	if err := c.record(dir, layer, size); err != nil {
+		return err
+	}
+	_, err = c.extras(dir, "", func(name string) bool { return name == cvmfs.LayerFS || name == cvmfs.MetadataDir })
+	if err != nil {
+		return err
+	}
+	if err := c.tree(layerfs, want); err != nil {
+		return err
+	}
+	// A CVMFS client shows a layer that was removed meanwhile as an empty one.
+	again, layerfsAgain, hashAgain, err := open()
+	if err != nil {
+		return fmt.Errorf("it went while it was compared: %w", err)
+	}
+	unix.Close(again)
+	unix.Close(layerfsAgain)
+	if hashAgain != hash {
+		return fmt.Errorf("%w: it was changed while it was compared", cvmfs.ErrMismatch)
+	}
+	return nil
+}
+
+func (c *comparison) tree(layerfs int, want *model) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(layerfs, &st); err != nil {
+		return cvmfs.FromFS(err)
+	}
+	for _, d := range c.metadata(cvmfs.LayerFS, &st, want.root) {
+		c.report(d)
+	}
+	return c.directory(layerfs, cvmfs.LayerFS, want.root)
+}
+
+// record compares what the publisher has written down of the layer; a field
+// that was left out says nothing. size is that of the tar, in bytes.
+func (c *comparison) record(dir int, layer source.Layer, size int64) error {
+	at := path.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
+	r, err := lookup.Record(dir)
+	switch {
+	case errors.Is(err, unix.EACCES):
+		c.report(c.difference(at, Unreadable, notReadable, "file"))
+		return nil
+	case errors.Is(err, cvmfs.ErrMismatch):
+		c.report(c.difference(at, Invalid, err.Error(), "record"))
+		return nil
+	case err != nil:
+		return err
+	case r == nil: // older layers have none
+		return nil
+	}
+	for _, f := range []struct {
+		name       What
+		have, want string
+	}{
+		{"id", r.ID, layer.DiffID.Encoded()},
+		{"compressed-diff-digest", r.CompressedDiffDigest.String(), layer.Digest.String()},
+		{"diff-digest", r.DiffDigest.String(), layer.DiffID.String()},
+	} {
+		if f.have != "" && f.have != f.want {
+			c.report(c.difference(at, f.name, cvmfs.Printable(f.have), f.want))
+		}
+	}
+	if r.DiffSize != 0 && r.DiffSize != size {
+		c.report(c.difference(at, "diff-size", decimal(r.DiffSize), decimal(size)))
+	}
+	return nil
+}
