@@ -36,6 +36,14 @@ func main() {
 
 func run(ctx context.Context, cmd *cobra.Command) int {
 	err := cmd.ExecuteContext(ctx)
+	status := exitStatus(err)
+	if status == exitError {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cvmfs-layers: %v\n", err)
+	}
+	return status
+}
+
+func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
@@ -44,7 +52,6 @@ func run(ctx context.Context, cmd *cobra.Command) int {
 	case errors.Is(err, errUnread):
 		return exitUnread
 	default:
-		fmt.Fprintf(cmd.ErrOrStderr(), "cvmfs-layers: %v\n", err)
 		return exitError
 	}
 }

@@ -140,15 +140,15 @@ func verifySummary(layers []verify.Layer) string {
 		}
 	}
 	t := total(layers)
-	line := fmt.Sprintf("%d of %d layers equal, %d paths, %s: %d differences", equal, len(layers), t.Paths, size(t.Bytes), t.Differences)
+	line := fmt.Sprintf("%d of %d layers equal, %d paths, %s; differences: %d", equal, len(layers), t.Paths, size(t.Bytes), t.Differences)
 	for _, more := range []struct {
 		n    int
 		what string
 	}{
-		{t.Unreadable, "not readable by this account"}, {t.Failed, "failed to be read"}, {skipped, "layers skipped, foreign or encrypted"},
+		{t.Unreadable, "not readable by this account"}, {t.Failed, "failed to be read"}, {skipped, "layers skipped as foreign or encrypted"},
 	} {
 		if more.n > 0 {
-			line += fmt.Sprintf(", %d %s", more.n, more.what)
+			line += fmt.Sprintf(", %s: %d", more.what, more.n)
 		}
 	}
 	return line
