@@ -241,11 +241,7 @@ cmd_check() {
 	scratch=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
 	trap 'rm -rf "$scratch"' EXIT
 	for name in "${names[@]}"; do lay_base "$name" "$scratch/$name"; done
-	{
-		printf 'go %s\n\nuse (\n\t%s\n' "$(sed -n 's/^go //p' "$root/go.mod")" "$root"
-		printf '\t./%s\n' "${names[@]}"
-		printf ')\n'
-	} >"$scratch/go.work"
+	workspace "$root" "$scratch" >"$scratch/go.work"
 	check_parents
 	check_foreign
 	for name in "${names[@]}"; do

@@ -263,17 +263,37 @@ materialise_one() {
 	fi
 }
 
+# workspace OURS TREES: a go.work over our module and the trees in a directory.
+# It is the last module's binary that is shipped, as its own go.mod has it built;
+# a workspace however obeys the replace directives of all its modules, and common
+# has one that takes runc years back. So each of these is undone.
+workspace() {
+	local name replaced
+	local -A kept=()
+	printf 'go %s\n\nuse (\n\t%s\n' "$(sed -n 's/^go //p' "$root/go.mod")" "$1"
+	printf '\t./%s\n' "${names[@]}" | sort
+	printf ')\n'
+	while read -r replaced; do kept[$replaced]=yes; done < <(replaces "$2/${names[-1]}")
+	for name in "${names[@]}"; do replaces "$2/$name"; done | sort -u | while read -r replaced; do
+		[ -z "${kept[$replaced]:-}" ] || continue
+		printf '\nreplace %s => %s %s\n' "$replaced" "$replaced" \
+			"$(cd "$root" && GOWORK=off go list -mod=readonly -m -f '{{.Version}}' "$replaced")"
+	done
+}
+
+# replaces TREE: the modules that a go.mod replaces.
+replaces() {
+	[ -d "$1" ] || return 0 # not laid yet
+	(cd "$1" && go mod edit -json) | awk '/^\t*"Old": \{/ { getline; split($0, part, "\""); print part[4] }'
+}
+
 cmd_materialise() {
 	local name work
 	select_modules "$@"
 	lock
 	load_versions
 	for name in "${selected[@]}"; do materialise_one "$name"; done
-	work=$(
-		printf 'go %s\n\nuse (\n\t..\n' "$(sed -n 's/^go //p' "$root/go.mod")"
-		printf '\t./%s\n' "${names[@]}" | sort
-		printf ')\n'
-	)
+	work=$(workspace .. "$build") || fail "cannot make a workspace"
 	if [ "$work" != "$(cat "$build/go.work" 2>/dev/null)" ]; then
 		printf '%s\n' "$work" >"$build/go.work.new"
 		mv "$build/go.work.new" "$build/go.work"
