@@ -119,6 +119,14 @@ bench: build ## Measure views beside local layers and fuse-overlayfs [BENCH='--r
 lint: ## gofmt, go vet, shellcheck, file sizes
 	.ci/lint
 
+.PHONY: licences
+licences: materialise ## Are the licences of what we link known and listed? [UPDATE=1 writes docs/licences.md]
+	@TAGS='$(TAGS)' GOWORK=off go run ./tests/audit licences docs/licences.md $(if $(UPDATE),update)
+
+.PHONY: audit
+audit: licences ## Licences, and vulnerabilities that what we add can reach [GOVULNDB=url of another database]
+	@TAGS='$(TAGS)' .ci/vulnerabilities
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target [FUZZTIME=30s]
 	.ci/fuzz $(FUZZTIME)
