@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -41,6 +42,7 @@ func TestEqual(t *testing.T) {
 		{"file to directory", []tar.Header{file("a", 0o644), dir("a", 0o755), file("a/b", 0o644)}},
 		{"directory to symlink", []tar.Header{dir("a", 0o755), file("a/b", 0o644), dir("c", 0o755), symlink("a", "c"), file("a/d", 0o644)}},
 		{"through a symlink", []tar.Header{dir("a", 0o755), symlink("b", "/a"), symlink("c", "b/../b"), file("c/d/e", 0o644)}},
+		{"through an absolute one that is not at the root", []tar.Header{symlink("a/b/c", "/d"), file("a/b/c/e", 0o644)}},
 		{"through one that dangles", []tar.Header{symlink("a", "../../x/./y"), file("a/b", 0o644)}},
 		{"other ways to write a name", []tar.Header{file("/a", 0o644), file("b//c/./d", 0o644), file("./e/../f", 0o644)}},
 		{"hard links", []tar.Header{file("a", 0o600), link("b", "a"), link("c", "/b"), file("a", 0o640), link("d", "c")}},
@@ -133,17 +135,6 @@ func TestNoVerdict(t *testing.T) {
 			t.Errorf("error %v, differences %q, outcome %+v", err, got, done)
 		}
 	})
-	t.Run("an entry that leaves the layer", func(t *testing.T) {
-		s := publishTar(t, archive)
-		evil := imagetest.Gzip(t, imagetest.Tar(t, file("../../evil", 0o644)))
-		push(t, s.ref, evil)
-		rel, err := cvmfs.LayerDir(evil.ID())
-		must(t, err)
-		must(t, os.MkdirAll(filepath.Join(s.repository, rel, "layerfs"), 0o755))
-		if got, _, err := s.compare(t); !errors.Is(err, unpack.ErrEntry) || len(got) > 0 {
-			t.Errorf("error %v, differences %q", err, got)
-		}
-	})
 	t.Run("no repository", func(t *testing.T) {
 		s := publishTar(t, archive)
 		must(t, os.Rename(s.repository, s.repository+"x"), os.Mkdir(s.repository, 0o755))
@@ -159,6 +150,71 @@ func TestNoVerdict(t *testing.T) {
 			t.Errorf("error %v, outcome %+v", err, done)
 		}
 	})
+}
+
+// TestRefused has tars that no publisher lays out: they give an error, and
+// nothing is said of the repository.
+func TestRefused(t *testing.T) {
+	for name, entries := range map[string][]tar.Header{
+		"an entry that leaves the layer": {file("../../evil", 0o644)},
+		"a link that leaves the layer":   {file("a", 0o644), link("b", "../a")},
+		"a link to nothing":              {link("b", "a")},
+		"a link to itself":               {file("a", 0o644), link("a", "a")},
+		"a link to a directory":          {dir("a", 0o755), link("b", "a")},
+		"a file as the root":             {file(".", 0o644)},
+		"a file as a parent":             {file("a", 0o644), file("a/b", 0o644)},
+		"a loop":                         {symlink("a", "b"), symlink("b", "a"), file("a/c", 0o644)},
+		"an unknown type":                {{Name: "a", Typeflag: 'Z'}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := publishTar(t, imagetest.Tar(t))
+			refused := imagetest.Gzip(t, imagetest.Tar(t, entries...))
+			push(t, s.ref, refused)
+			rel, err := cvmfs.LayerDir(refused.ID())
+			must(t, err)
+			must(t, os.MkdirAll(filepath.Join(s.repository, rel, "layerfs"), 0o755))
+			got, done, err := s.compare(t)
+			if !errors.Is(err, unpack.ErrEntry) && !errors.Is(err, unix.ELOOP) || len(got)+len(done) > 0 {
+				t.Errorf("error %v, differences %q, outcome %+v", err, got, done)
+			}
+		})
+	}
+}
+
+// TestChangedCatalogue plays a CVMFS client to which a new revision comes.
+func TestChangedCatalogue(t *testing.T) {
+	s := publishTar(t, tree(t))
+	catalogue := func(hash string) error {
+		return unix.Setxattr(s.dir+"/layerfs", "user.catalog_counters", []byte("catalog_hash: "+hash+"\n"), 0)
+	}
+	if err := catalogue("aa"); errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skipf("no attributes on %s", s.dir)
+	}
+	s.mustBe(t)
+	write(t, s.dir+"/layerfs/full/b", "", 0o644)
+	_, done, err := s.compareWith(t, func(verify.Difference) { must(t, catalogue("bb")) })
+	if !errors.Is(err, cvmfs.ErrMismatch) || len(done) > 0 {
+		t.Errorf("error %v, outcome %+v", err, done)
+	}
+}
+
+// hung is a repository of which the look-up has got no answer in time.
+type hung struct{}
+
+func (hung) Find(context.Context, digest.Digest, digest.Digest) (cvmfs.Layer, error) {
+	return cvmfs.Layer{}, fmt.Errorf("%w: no answer in time", cvmfs.ErrUnavailable)
+}
+
+func TestHung(t *testing.T) {
+	s := publishTar(t, tree(t))
+	must(t, os.Remove(s.dir+"/layerfs/su"))
+	err := verify.Image(context.Background(), hung{}, open(t, s.ref), s.repository, verify.Report{
+		Difference: func(d verify.Difference) { t.Errorf("it was read: %s", d) },
+		Layer:      func(l verify.Layer) { t.Errorf("it was compared: %+v", l) },
+	})
+	if !errors.Is(err, cvmfs.ErrUnavailable) {
+		t.Errorf("error %v", err)
+	}
 }
 
 // TestBadBlob has a registry give another blob than the manifest names.
