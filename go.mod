@@ -4,6 +4,7 @@ go 1.22
 
 require (
 	github.com/BurntSushi/toml v1.3.2
+	github.com/blang/semver/v4 v4.0.0
 	github.com/containers/buildah v1.33.8
 	github.com/containers/common v0.57.5
 	github.com/containers/image/v5 v5.29.3
@@ -12,6 +13,7 @@ require (
 	github.com/containers/storage v1.51.0
 	github.com/cyphar/filepath-securejoin v0.2.4
 	github.com/google/go-containerregistry v0.19.1
+	github.com/google/licensecheck v0.3.1
 	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/klauspost/compress v1.17.3
 	github.com/opencontainers/go-digest v1.0.0
@@ -22,7 +24,6 @@ require (
 )
 
 require (
-	github.com/blang/semver/v4 v4.0.0 // indirect
 	github.com/containerd/stargz-snapshotter/estargz v0.15.1 // indirect
 	github.com/containers/libtrust v0.0.0-20230121012942-c1716e8a8d01 // indirect
 	github.com/containers/ocicrypt v1.1.10 // indirect
@@ -31,7 +32,6 @@ require (
 	github.com/docker/docker v24.0.7+incompatible // indirect
 	github.com/docker/docker-credential-helpers v0.8.0 // indirect
 	github.com/docker/go-units v0.5.0 // indirect
-	github.com/google/licensecheck v0.3.1 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/klauspost/pgzip v1.2.6 // indirect
