@@ -96,7 +96,7 @@ func (c *comparison) directory(dir int, at string, want *node) error {
 }
 
 func (c *comparison) descend(dir int, name, at string, want *node) error {
-	fd, err := beneath.Open(dir, name, unix.O_PATH|unix.O_DIRECTORY)
+	fd, err := beneath.Step(dir, name, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return fmt.Errorf("opening directory %q: %w", at, cvmfs.FromFS(err))
 	}

@@ -145,6 +145,16 @@ func TestDevice(t *testing.T) {
 	s.mustBe(t, "layerfs/null"+kept(": device", "1:3", "0:0"))
 }
 
+func TestMountPoint(t *testing.T) {
+	s := publishTar(t, tree(t))
+	path := filepath.Join(s.dir, "layerfs/full")
+	if err := unix.Mount("tmpfs", path, "tmpfs", 0, ""); err != nil {
+		t.Skipf("mounting: %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
+	s.mustBe(t, "layerfs/full"+kept(": type", "mount point", "directory"))
+}
+
 // TestUnreadable takes the owner's own rights away; root they cannot be taken from.
 func TestUnreadable(t *testing.T) {
 	if os.Geteuid() == 0 {

@@ -27,8 +27,10 @@ var errSearch = errors.New("directory is not searchable")
 // entry compares one name of a directory with what should be there.
 func (c *comparison) entry(dir int, name, at string, want *node) ([]Difference, error) {
 	// Without reading: what it is decides whether it may be opened.
-	fd, err := beneath.Open(dir, name, unix.O_PATH|unix.O_NOFOLLOW)
+	fd, err := beneath.Step(dir, name, unix.O_PATH|unix.O_NOFOLLOW)
 	switch {
+	case errors.Is(err, unix.EXDEV):
+		return []Difference{c.difference(at, Type, "mount point", kindName(want.mode))}, nil
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return []Difference{c.difference(at, Missing, nothing, kindName(want.mode))}, nil
 	case errors.Is(err, unix.EACCES):
@@ -119,11 +121,12 @@ func (c *comparison) fail() bool {
 // read sums up a file that is open with O_PATH, of which no more than one byte
 // beyond size is read: it may have no end.
 func (c *comparison) read(fd int, size int64) (n int64, sum [sha256.Size]byte, err error) {
-	// The same file, whatever has its name by now.
-	in, err := beneath.Retry(func() (int, error) {
-		return unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	})
+	in, _, err := beneath.Regular(fd)
 	if err != nil {
+		return 0, sum, err
+	}
+	if err := unix.SetNonblock(in, false); err != nil { // else the runtime polls it, and a FUSE server is asked to
+		unix.Close(in)
 		return 0, sum, err
 	}
 	f := os.NewFile(uintptr(in), "")
