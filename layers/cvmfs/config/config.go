@@ -26,6 +26,10 @@ const (
 	// has lost its server gives EIO after some 22 seconds, over and over;
 	// ten are plenty for one that has not.
 	DefaultTimeout = 10 * time.Second
+	// DefaultStartTimeout bounds how long the layers of a container may take to
+	// open. A client that cannot reach its servers answers with EIO after 22 s,
+	// 43 s where a catalogue is missing; that is the error to show.
+	DefaultStartTimeout = 60 * time.Second
 )
 
 // Config is what all files and options together say.
@@ -38,6 +42,8 @@ type Config struct {
 	View View
 	// Timeout is the deadline of one question to one repository.
 	Timeout time.Duration
+	// StartTimeout is the deadline for all layers of a view to open.
+	StartTimeout time.Duration
 }
 
 // Default is the configuration of a node without any file.
@@ -47,6 +53,7 @@ func Default() Config {
 		Pull:         Off,
 		View:         Served,
 		Timeout:      DefaultTimeout,
+		StartTimeout: DefaultStartTimeout,
 	}
 }
 
@@ -88,18 +95,8 @@ var setters = map[string]func(c *Config, value any) error{
 		c.View = view
 		return nil
 	},
-	"timeout": func(c *Config, value any) error {
-		text, err := stringValue(value)
-		if err != nil {
-			return err
-		}
-		timeout, err := time.ParseDuration(text)
-		if err != nil || timeout <= 0 {
-			return fmt.Errorf("%q is not a duration above zero, such as %q", text, DefaultTimeout)
-		}
-		c.Timeout = timeout
-		return nil
-	},
+	"timeout":       func(c *Config, value any) error { return setDuration(&c.Timeout, value) },
+	"start_timeout": func(c *Config, value any) error { return setDuration(&c.StartTimeout, value) },
 }
 
 // keys lists the names in setters, for messages.
@@ -130,6 +127,19 @@ func checkRepositories(list []string) error {
 			return fmt.Errorf("%q is named twice", path)
 		}
 	}
+	return nil
+}
+
+func setDuration(to *time.Duration, value any) error {
+	text, err := stringValue(value)
+	if err != nil {
+		return err
+	}
+	duration, err := time.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return fmt.Errorf("%q is not a duration above zero, such as %q", text, DefaultTimeout)
+	}
+	*to = duration
 	return nil
 }
 

@@ -46,7 +46,8 @@ func load(t *testing.T, options Options) Config {
 
 func TestLoadWithoutFiles(t *testing.T) {
 	node(t)
-	want := Config{Repositories: []string{"/cvmfs/unpacked.cern.ch"}, Pull: Off, View: Served, Timeout: 10 * time.Second}
+	want := Config{Repositories: []string{"/cvmfs/unpacked.cern.ch"}, Pull: Off, View: Served, Timeout: 10 * time.Second,
+		StartTimeout: time.Minute}
 	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -54,10 +55,11 @@ func TestLoadWithoutFiles(t *testing.T) {
 
 func TestLoadOverridesKeyByKey(t *testing.T) {
 	vendor, admin, user := node(t)
-	write(t, vendor, "repositories = [\"/vendor\"]\npull = \"auto\"\nview = \"direct\"\ntimeout = \"1s\"\n")
+	write(t, vendor, "repositories = [\"/vendor\"]\npull = \"auto\"\nview = \"direct\"\ntimeout = \"1s\"\nstart_timeout = \"2s\"\n")
 	write(t, admin, "repositories = [\"/a\", \"/b\"]\npull = \"only\"\n")
 	write(t, user, "# the user's choice\npull = \"off\"\n")
-	want := Config{Repositories: []string{"/a", "/b"}, Pull: Off, View: Direct, Timeout: time.Second}
+	want := Config{Repositories: []string{"/a", "/b"}, Pull: Off, View: Direct, Timeout: time.Second,
+		StartTimeout: 2 * time.Second}
 	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -67,7 +69,8 @@ func TestLoadOverridesKeyByKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want = Config{Repositories: []string{"/first", "/second"}, Pull: Auto, View: Served, Timeout: time.Second}
+	want = Config{Repositories: []string{"/first", "/second"}, Pull: Auto, View: Served, Timeout: time.Second,
+		StartTimeout: 2 * time.Second}
 	if got := load(t, options); !reflect.DeepEqual(got, want) {
 		t.Errorf("with options: got %+v, want %+v", got, want)
 	}

@@ -3,16 +3,17 @@ package view
 import (
 	"errors"
 	"os"
+	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
 // Await waits until the layers can be opened, in a process that can be left
-// behind, for as long as Stack would. To mount a view takes locks that others
+// behind, for as long as Stack would with that timeout. To mount a view takes locks that others
 // wait for, such as whoever lists images: who asks first, without the locks,
 // then takes them only for a repository that answers. The errors are Stack's.
-func Await(layers []spec.Layer) error {
+func Await(layers []spec.Layer, timeout time.Duration) error {
 	if len(layers) == 0 {
 		return nil
 	}
@@ -23,5 +24,5 @@ func Await(layers []spec.Layer) error {
 	if err != nil {
 		return err
 	}
-	return start(path, spec.Spec{Layers: layers}, nil, spec.Await)
+	return start(path, spec.Spec{Layers: layers, Timeout: timeout}, nil, spec.Await)
 }

@@ -21,7 +21,7 @@ func TestAwait(t *testing.T) {
 		{[]spec.Layer{there, changed}, cvmfs.ErrMismatch},
 		{[]spec.Layer{there, gone}, cvmfs.ErrUnavailable},
 	} {
-		if err := Await(tc.layers); !errors.Is(err, tc.want) {
+		if err := Await(tc.layers, 0); !errors.Is(err, tc.want) {
 			t.Errorf("%d layers: got %v, want %v", len(tc.layers), err, tc.want)
 		}
 	}

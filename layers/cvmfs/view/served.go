@@ -13,19 +13,14 @@ import (
 	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// fsType shows in mountinfo.
-	fsType = "fuse." + helper.View
-	// startTimeout bounds how long the layers may take to open. A repository
-	// that hangs keeps only the server waiting; a client that cannot reach its
-	// servers answers with EIO after 22 s (43 s where a catalogue is missing).
-	startTimeout = 60 * time.Second
-)
+// fsType shows in mountinfo.
+const fsType = "fuse." + helper.View
 
 // serve mounts a served view on dir. The mount is made here and the server
 // only inherits the connection, so that it needs no privilege of its own.
@@ -83,16 +78,20 @@ func start(path string, s spec.Spec, files []*os.File, args ...string) error {
 	return nil
 }
 
-// ready waits for the server's answer.
+// ready waits for the server's answer. A repository that hangs keeps only the
+// server waiting.
 func ready(answer *os.File, s spec.Spec) error {
-	if err := answer.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
+	if s.Timeout == 0 {
+		s.Timeout = config.DefaultStartTimeout
+	}
+	if err := answer.SetReadDeadline(time.Now().Add(s.Timeout)); err != nil {
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	}
 	line, err := io.ReadAll(io.LimitReader(answer, int64(len(spec.Ready))))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("opening the %d layers of a view, %q first: %w after %s",
-			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, startTimeout)
+			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, s.Timeout)
 	case err != nil:
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	case string(line) == spec.Ready:

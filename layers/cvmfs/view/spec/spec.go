@@ -2,6 +2,8 @@
 // standard input, and the line that comes back.
 package spec
 
+import "time"
+
 // Layer is one directory of the view.
 type Layer struct {
 	Path string `json:"path"` // absolute
@@ -57,6 +59,10 @@ type Spec struct {
 	// NoDevices leaves device nodes out, as the extraction of a layer in a user
 	// namespace does: they could not be opened there anyway.
 	NoDevices bool `json:"no-devices,omitempty"`
+
+	// Timeout is how long the caller waits for the layers to open; if zero, as
+	// long as it does where nothing is configured.
+	Timeout time.Duration `json:"-"`
 }
 
 // MaxRead is the size of one read request in bytes, and the max_read option
