@@ -111,6 +111,11 @@ unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages [UPSTREAM
 system: build ## Run the system tests, rootless first [TESTS=030 JOBS=1]
 	JOBS=$(JOBS) tests/system/run $(TESTS)
 
+.PHONY: faults
+faults: ## Break repository and node at every moment, print what comes of it [UPDATE=1 writes docs/faults.md]
+	$(MAKE) system TESTS=faults
+	@sed -n '/^<!-- measured/,/^<!-- end/{/^<!--/!p}' docs/faults.md
+
 .PHONY: bench
 bench: build ## Measure views beside local layers and fuse-overlayfs [BENCH='--rounds 2 start science']
 	tests/bench/run $(BENCH)

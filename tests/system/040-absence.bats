@@ -1,6 +1,7 @@
 # A repository that is out is told from one that lacks a layer; nothing is ever silently wrong.
 
 load lib/bats
+load lib/faults
 
 nothing_left() {
   run_podman images --quiet --all
@@ -205,19 +206,6 @@ running() {
   run_podman run --detach --name one "$REGISTRY/small/deletions:1" sleep 100
   run_podman unshare "$(podman_path)" mount one
   TREE=$output
-}
-
-# whole_or_error SIZE COMMAND ARG…: the command prints SIZE bytes, or fails and says why. Less is never taken for all.
-whole_or_error() {
-  local size=$1
-  shift
-  run --separate-stderr rootless_podman unshare "$@"
-  echo "$*: status $status, ${#output} bytes, $stderr"
-  if [ "$status" = 0 ]; then
-    equal "${#output}" "$size" "bytes"
-  else
-    [ -n "$stderr" ]
-  fi
 }
 
 @test "a layer that goes under a running container is an error, never an empty directory" {

@@ -1,12 +1,11 @@
-# A table in docs/ whose cells are measured: a row is a podman command, a column what its image is made of. The page is the
-# test's expectation: a cell that comes out otherwise fails the test. UPDATE=1 writes the page anew.
-#
-# A cell tells whether the command worked, what it asked of the repository, and how many layers it downloaded.
+# A table in docs/ whose cells are measured. The page is the test's expectation: a cell that comes out otherwise fails the test.
+# UPDATE=1 writes the page anew. note writes a cell; row and measure those of a podman command, whose column is what its image
+# is made of: whether it worked, what it asked of the repository, and how many layers it downloaded.
 # shellcheck disable=SC2034,SC2154 # status, output and stderr are bats'
 
-# table_begin PAGE: for setup_file.
+# table_begin PAGE [NAME]: for setup_file. Where a page has several tables, each stands after a line `<!-- measured NAME -->`.
 table_begin() {
-  export TABLE=$RUN/table.$1 TABLE_PAGE=$CHECKOUT/docs/$1
+  export TABLE=$RUN/table.$1.${2:-} TABLE_PAGE=$CHECKOUT/docs/$1 TABLE_NAME=${2:-}
   rm -rf "$TABLE"
   mkdir "$TABLE"
 }
@@ -29,18 +28,32 @@ row() {
 
 # measure LABEL ARG…: the same for output that differs by its nature.
 measure() {
-  local label=$1 runner=${RUNNER:-rootless_podman}
+  local label=$1
   shift
   [ -n "${HANGS:-}" ] || repository_ctl drop
   repository_ctl reset
   registry_mark
+  attempt "$@"
+  cell="$(outcome), $(asked)$(downloaded)"
+  [ "$COLUMN" = ordinary ] || note "$label" "$COLUMN" "$cell"
+}
+
+# note LABEL COLUMN CELL
+note() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$TABLE/cells"; }
+
+# attempt ARG…: run podman, which may fail.
+attempt() {
+  local runner=${RUNNER:-rootless_podman}
   echo "\$ podman $*"
   status=0
   PODMAN_TIMEOUT=${TABLE_TIMEOUT:-60} "$runner" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || status=$?
-  output=$(tr -d '\0' <"$T/stdout") stderr=$(<"$T/stderr")
-  printf '%s\n%s\n' "$output" "$stderr" | head -12
-  cell="$(outcome), $(asked)$(downloaded)"
-  [ "$COLUMN" = ordinary ] || printf '%s\t%s\t%s\n' "$label" "$COLUMN" "$cell" >>"$TABLE/cells"
+  attempted
+}
+
+# attempted: what it gave, from the files.
+attempted() {
+  output=$(tr -d '\0' <"$T/stdout") stderr=$(tr -d '\0' <"$T/stderr")
+  printf 'status %s\n%s\n%s\n' "$status" "$output" "$stderr" | head -12
 }
 
 outcome() {
@@ -50,7 +63,7 @@ outcome() {
   fi
   # without what differs from run to run, or fills a page
   { grep -m1 ^Error "$T/stderr" || echo "exit status $status"; } | sed -E "s|$T/cvmfs/[a-z.]*|REPOSITORY|g; s|$T|T|g; s|$REGISTRY|REGISTRY|g
-    s/sha256:[0-9a-f]{64}/DIGEST/g; s/[0-9a-f]{64}/ID/g; s|\.layers/[0-9a-f]{2}/|.layers/XX/|g; s|^Error: ||
+    s/sha256:[0-9a-f]{64}/DIGEST/g; s/[0-9a-f]{64}/ID/g; s/\b[0-9a-f]{40}\b/HASH/g; s|\.layers/[0-9a-f]{2}/|.layers/XX/|g; s|^Error: ||
     s|T/user/store/|STORE/|g; s|/l/[A-Z0-9]{26}|/l/LINK|g; s/\b[0-9a-f]{12}\b/ID/g; s|/overlay/[0-9]+/|/overlay/N/|g
     s/ for step \{.*\}:/ for step:/; s/copier\.request\{.*\}: copier/copier/; s/time=\"[^\"]*\" //" >"$T/reason"
   if ! grep -qxFf "$T/reason" "$TABLE/reasons" 2>/dev/null; then cat "$T/reason" >>"$TABLE/reasons"; fi
@@ -72,22 +85,25 @@ downloaded() {
   [ "$n" = 0 ] || echo ", $n downloaded"
 }
 
-# table_end COLUMN…: for teardown_file: hold the page's table against the cells, or write it.
+# table_end COLUMN…: for teardown_file: hold the page's table against the cells, or write it. TABLE_ROWS says what a row is, if
+# not a command.
 table_end() {
   [ -s "$TABLE/cells" ] || return 0
+  local quote=
+  [ -n "${TABLE_ROWS:-}" ] || quote=\`
   {
-    printf '| command |'
+    printf '| %s |' "${TABLE_ROWS:-command}"
     printf ' %s |' "$@"
     printf '\n| --- |'
     printf ' --- |%.0s' "$@"
     printf '\n'
-    awk -F '\t' -v columns="$(IFS='|'; echo "$*")" '
+    awk -F '\t' -v columns="$(IFS='|'; echo "$*")" -v quote="$quote" '
       !($1 in seen) { seen[$1]; order[++rows] = $1 }
       { cell[$1, $2] = $3 }
       END {
         n = split(columns, column, "|")
         for (r = 1; r <= rows; r++) {
-          line = "| `" order[r] "` |"
+          line = "| " quote order[r] quote " |"
           for (c = 1; c <= n; c++) {
             text = cell[order[r], column[c]]
             line = line " " (text == "" ? "-" : text) " |"
@@ -100,10 +116,10 @@ table_end() {
       awk '{ print NR ". `" $0 "`" }' "$TABLE/reasons"
     }
   } >"$TABLE/text"
-  local begin='<!-- measured' end='<!-- end'
+  local begin="<!-- measured${TABLE_NAME:+ $TABLE_NAME}" end='<!-- end'
   if [ -n "${UPDATE:-}" ]; then
     awk -v text="$TABLE/text" -v begin="$begin" -v end="$end" '
-      index($0, end) == 1 { inside = 0; while ((getline line <text) > 0) print line }
+      inside && index($0, end) == 1 { inside = 0; while ((getline line <text) > 0) print line }
       !inside { print }
       index($0, begin) == 1 { inside = 1 }' "$TABLE_PAGE" >"$TABLE/page" && cp "$TABLE/page" "$TABLE_PAGE"
   else

@@ -1,0 +1,292 @@
+# What befalls a node: its disk, its processes, its clock, a reboot, fifty at once. With an ordinary image the same is done first,
+# where upstream has an answer of its own. The second table in docs/faults.md is the result.
+
+load lib/bats
+load lib/table
+load lib/faults
+load lib/service
+
+readonly COLUMNS=("an ordinary image" "layers remote" "afterwards")
+
+setup_file() { table_begin faults.md node; }
+teardown_file() { ! is_root || TABLE_ROWS="the node" table_end "${COLUMNS[@]}"; }
+
+setup() {
+  test_begin
+  needs_root
+  IMAGE=small/deletions:1
+  allow_warning 'level=(warning|error)'
+}
+
+teardown() {
+  unset PODMAN
+  service_stop
+  if grep -q " $T/user/store " /proc/self/mountinfo; then
+    mount -o remount,rw "$T/user/store"
+    rootless_podman rm --all --force --time 0
+    rootless_podman system migrate # its namespace holds the mount
+    umount -l "$T/user/store"
+  fi
+  test_end
+}
+
+# small_store: 3 MB. fill: to the last byte; make_room.
+small_store() {
+  mount -t tmpfs -o "size=3m,uid=$TEST_UID,gid=$TEST_GID,mode=700" store "$T/user/store"
+}
+
+fill() { dd if=/dev/zero of="$T/user/store/ballast" bs=4k 2>/dev/null || true; }
+make_room() { rm "$T/user/store/ballast"; }
+
+# told LABEL COLUMN: the cell of what failed for want of space.
+told() {
+  [ "$status" != 0 ] || fail "it works: the disk is not full"
+  contains "$stderr" "no space left on device"
+  # where it ran out differs
+  note "$1" "$2" "refused, naming what is full"
+}
+
+# right: the image runs, and the store is sound; then nothing is left of it.
+right() {
+  run_podman run --rm "$REGISTRY/$IMAGE" cat /data/again
+  equal "$output" second
+  store_sound user
+}
+
+full_pull() {
+  local column=$1 mode=$2
+  registry_mark
+  fill
+  attempt pull --quiet "--cvmfs=$mode" "$REGISTRY/$IMAGE"
+  told "$LABEL" "$column"
+  make_room
+  store_empty user
+  run_podman pull --quiet "--cvmfs=$mode" "$REGISTRY/$IMAGE"
+  right
+  run_podman rmi --all
+}
+
+@test "disk full during a pull" {
+  small_store
+  site_lacking "$IMAGE" 1
+  run_podman images
+  LABEL="its disk is full, during a pull"
+  full_pull "an ordinary image" off
+  full_pull "layers remote" auto
+  repository_unmount
+  repository_mount "$RUN/tree"
+  LABEL="its disk is full, during a pull that downloads nothing"
+  full_pull "layers remote" only
+  note "its disk is full, during a pull" afterwards "the same pull works once there is room"
+  note "$LABEL" afterwards "the same pull works once there is room"
+}
+
+# The layer that the repository lacks is not to be had: the registry ends while the repository is asked for it.
+@test "the registry goes away during a pull" {
+  site_lacking "$IMAGE" 3
+  repository_ctl delay 300ms
+  registry_mark
+  begin pull pull --cvmfs "$REGISTRY/$IMAGE"
+  wait_until layers_due
+  registry_stop
+  ended pull
+  [ "$status" != 0 ]
+  contains "$stderr" "$REGISTRY"
+  note "its registry goes away, during a pull" "layers remote" "$(outcome)"
+  store_empty user
+  repository_ctl clear
+  registry_start "$RUN/small"
+  run_podman pull --quiet --cvmfs "$REGISTRY/$IMAGE"
+  layers_are user 3 1
+  right
+  note "its registry goes away, during a pull" afterwards "the same pull works once it is there"
+}
+
+@test "disk full at a start" {
+  small_store
+  site
+  local mode
+  LABEL="its disk is full, at a start"
+  for mode in off only; do
+    run_podman pull --quiet "--cvmfs=$mode" "$REGISTRY/$IMAGE"
+    fill
+    attempt run --rm "$REGISTRY/$IMAGE" cat /data/again
+    told "$LABEL" "$([ $mode = off ] && echo "an ordinary image" || echo "layers remote")"
+    make_room
+    attempt rm --all --force
+    right
+    run_podman rmi --all
+  done
+  note "$LABEL" afterwards "the same start works once there is room"
+}
+
+read_only() {
+  local column=$1 mode=$2
+  run_podman pull --quiet "--cvmfs=$mode" "$REGISTRY/$IMAGE"
+  mount -o remount,ro "$T/user/store"
+  registry_mark
+  attempt run --rm "$REGISTRY/$IMAGE" cat /data/again
+  note "its store is read-only, at a start" "$column" "$(outcome)"
+  attempt pull --quiet "--cvmfs=$mode" "$REGISTRY/small/other:1"
+  note "its store is read-only, during a pull" "$column" "$(outcome)"
+  mount -o remount,rw "$T/user/store"
+  right
+  run_podman rmi --all
+}
+
+@test "read-only store" {
+  small_store
+  site
+  read_only "an ordinary image" off
+  read_only "layers remote" only
+  note "its store is read-only, at a start" afterwards "all works"
+  note "its store is read-only, during a pull" afterwards "all works"
+}
+
+@test "the server of a view is killed" {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/$IMAGE"
+  run_podman run --detach --name one "$REGISTRY/$IMAGE" sleep 1000
+  run_podman unshare "$(podman_path)" mount one
+  local tree=$output
+  pkill -KILL -x cvmfs-view -u "$TEST_UID"
+  whole_or_error 5 ls "$tree/data/opaque"
+  [ "$status" != 0 ]
+  whole_or_error 4 cat "$tree/data/kept"
+  [ "$status" != 0 ]
+  registry_mark
+  attempt exec one cat /data/again
+  note "the server of a view is killed" "layers remote" "$(outcome)"
+  run_podman unmount one
+  run_podman stop --time 0 one # not restart, which keeps what is mounted
+  run_podman start one
+  run_podman exec one cat /data/again
+  equal "$output" second
+  run_podman rm --force --time 0 one
+  right
+  note "the server of a view is killed" afterwards "\`podman stop\` and \`start\`; \`restart\` keeps what is mounted"
+}
+
+@test "the clock was in the future" {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/$IMAGE"
+  run_podman create --name one "$REGISTRY/$IMAGE" cat /data/again
+  local file
+  for file in overlay-layers/layers.json overlay-images/images.json overlay-containers/containers.json; do
+    sed -i 's/"created":"20[0-9][0-9]/"created":"2099/' "$T/user/store/$file"
+    touch -d 2099-01-01 "$T/user/store/$file"
+  done
+  grep -q 2099 "$T/user/store/overlay-layers/layers.json"
+  run_podman images
+  run_podman ps --all
+  run_podman start --attach one
+  equal "$output" second
+  right
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/$IMAGE"
+  run_podman rm one
+  run_podman rmi --all
+  store_empty user
+  note "its clock was in the future" "layers remote" works
+  note "its clock was in the future" afterwards "all works"
+}
+
+# renumbered COLUMN MODE: with a container that runs, and one that does not.
+renumbered() {
+  local command
+  run_podman pull --quiet "--cvmfs=$2" "$REGISTRY/$IMAGE"
+  run_podman run --detach --name one "$REGISTRY/$IMAGE" sleep 1000
+  run_podman create --name two "$REGISTRY/$IMAGE" cat /data/again
+  for command in renumber migrate; do
+    attempt system "$command"
+    sed 's/^/Error: /' "$T/stdout" >>"$T/stderr" # where it says why
+    note "\`podman system $command\` while a container runs" "$1" "$(outcome)"
+    note "\`podman system $command\` while a container runs" afterwards "all works"
+    run_podman ps --all
+    attempt start one
+    run_podman exec one cat /data/again
+    equal "$output" second
+    run_podman start --attach two
+    equal "$output" second
+  done
+  run_podman rm --all --force --time 0
+  right
+  run_podman rmi --all
+}
+
+@test "renumber and migrate" {
+  site
+  renumbered "an ordinary image" off
+  renumbered "layers remote" only
+}
+
+@test "reboot" {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/$IMAGE"
+  run_podman run --detach --name one "$REGISTRY/$IMAGE" sh -c 'echo mine >/data/mine; exec sleep 1000'
+  wait_until rootless_podman exec one test -s /data/mine
+  # as the power goes: no process, no mount, nothing below /run or in /dev/shm
+  local pid
+  for pid in $(test_processes "$T" | sort -u); do
+    case $(cat "/proc/$pid/comm" 2>/dev/null) in
+      cvmfs-standin | registry | bats* | bash) ;;
+      *) kill -KILL "$pid" 2>/dev/null || true ;;
+    esac
+  done
+  repository_unmount
+  find "$T/user/run" "$T/user/xdg" -mindepth 1 -delete 2>/dev/null || true
+  find /dev/shm -user "$TEST_UID" -delete
+  repository_mount "$RUN/tree"
+  run_podman ps --all --format '{{.Status}}'
+  lacks "$output" Up
+  run_podman start one
+  run_podman exec one cat /data/mine /data/again
+  equal "$output" $'mine\nsecond'
+  run_podman rm --force --time 0 one
+  right
+  note "it reboots" "layers remote" "containers start again, with what they wrote"
+  note "it reboots" afterwards "all works"
+}
+
+# fifty COLUMN MODE: operations on one image from two podmans and a service, all at once, in no order. Each works, or says what
+# another one had just done.
+fifty() {
+  local column=$1 mode=$2 n runner failed=0 reasons
+  local image=$REGISTRY/$IMAGE
+  rm -f "$T"/many.*
+  for n in {1..50}; do
+    runner=$BIN/podman
+    [ $((n % 3)) != 0 ] || runner=$T/podman-remote
+    case $((n % 5)) in
+      0 | 1) PODMAN=$runner begin "many.$n" pull --quiet "--cvmfs=$mode" "$image" ;;
+      2 | 3) PODMAN=$runner begin "many.$n" run --rm --pull=never "$image" cat /data/again ;;
+      4) PODMAN=$runner begin "many.$n" rmi --force "$image" ;;
+    esac
+  done
+  for n in {1..50}; do
+    wait_until test -s "$T/many.$n.status"
+    if [ "$(<"$T/many.$n.status")" = 0 ]; then
+      case $((n % 5)) in 2 | 3) equal "$(<"$T/many.$n.stdout")" second "what a container says" ;; esac
+    else
+      failed=$((failed + 1))
+    fi
+  done
+  reasons=$(cat "$T"/many.*.stderr | grep ^Error | sed -E "s/[0-9a-f]{64}/ID/g; s|$REGISTRY|REGISTRY|g" | sort | uniq -c | sort -rn)
+  echo "$column: $failed of 50 fail:"$'\n'"$reasons"
+  [ "$failed" -lt 50 ] || fail "nothing works"
+  # upstream's own reasons, with an ordinary image as well: somebody removed the image or a layer of it, or is using it
+  ! grep -vE "image not known|no such image|image used by|image is in use|identifier is not an image|layer not known|is not a layer, image, or container|reference does not resolve|container .*does not exist|no such container|no such object" <<<"$reasons" | grep . || fail "reasons that are none"
+  note "fifty pull, run and remove one image at once" "$column" "each works, or says that the image is gone or in use"
+  attempt rm --all --force --time 0
+  run_podman pull --quiet "--cvmfs=$mode" "$image"
+  right
+  run_podman rmi --all --force
+  store_empty user
+}
+
+@test "fifty at once" {
+  site
+  service_start
+  fifty "an ordinary image" off
+  fifty "layers remote" only
+  note "fifty pull, run and remove one image at once" afterwards "all works"
+}
