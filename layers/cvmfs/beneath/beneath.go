@@ -55,11 +55,12 @@ func walk(dir int, path string, flags int) (int, error) {
 	return parent, nil
 }
 
-// Odd tells whether an error of Open says that something other than a
+// Odd tells whether an error of Open or Read says that something other than a
 // plain directory or file stands on the way: a symbolic link (ELOOP, or
-// ENOTDIR where a directory was asked for), a file, a way out.
+// ENOTDIR where a directory was asked for), a file, a way out; a device, a
+// socket or a FIFO where a file is to be read.
 func Odd(err error) bool {
-	return errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EXDEV)
+	return errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EXDEV) || errors.Is(err, ErrNotRegular)
 }
 
 // Retry repeats a system call that a signal interrupted, as FUSE servers let

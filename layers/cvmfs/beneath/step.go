@@ -86,7 +86,10 @@ func Regular(path int) (fd int, size int64, err error) {
 		return -1, 0, ErrNotRegular
 	}
 	fd, err = Retry(func() (int, error) {
-		return unix.Open(fmt.Sprintf("/proc/self/fd/%d", path), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		return unix.Open(fmt.Sprintf("/proc/self/fd/%d", path), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	})
+	if errors.Is(err, unix.ENOENT) { // the file is there
+		err = fmt.Errorf("opening what was found: %w: is /proc mounted?", unix.EIO)
+	}
 	return fd, st.Size, err
 }

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
@@ -59,36 +57,19 @@ var recordName = filepath.Join(cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
 
 // readRecord gives the record's text, or nil if there is none.
 func readRecord(dir int) ([]byte, error) {
-	path, err := beneath.Open(dir, recordName, unix.O_PATH|unix.O_NOFOLLOW)
+	data, err := beneath.Read(dir, recordName, maxMetadata)
 	switch {
 	case errors.Is(err, unix.ENOENT): // older layers have none
 		return nil, nil
-	case beneath.Odd(err):
+	case beneath.Odd(err), errors.Is(err, beneath.ErrTooLong):
 		return nil, fmt.Errorf("%w: %s: %w", cvmfs.ErrMismatch, recordName, err)
 	case err != nil:
-		return nil, fmt.Errorf("opening %s: %w", recordName, cvmfs.FromFS(err))
-	}
-	defer unix.Close(path)
-	fd, _, err := beneath.Regular(path)
-	switch {
-	case errors.Is(err, beneath.ErrNotRegular):
-		return nil, fmt.Errorf("%w: %s is %w", cvmfs.ErrMismatch, recordName, err)
-	case err != nil:
-		return nil, fmt.Errorf("opening %s: %w", recordName, cvmfs.FromFS(err))
-	}
-	file := os.NewFile(uintptr(fd), recordName)
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxMetadata+1))
-	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", recordName, cvmfs.FromFS(err))
 	}
 	return data, nil
 }
 
 func parseRecord(data []byte) (cvmfs.LayerMetadata, error) {
-	if len(data) > maxMetadata {
-		return cvmfs.LayerMetadata{}, fmt.Errorf("longer than %d bytes", maxMetadata)
-	}
 	var records []cvmfs.LayerMetadata
 	if err := json.Unmarshal(data, &records); err != nil {
 		return cvmfs.LayerMetadata{}, err

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +47,6 @@ func TestCheckMetadata(t *testing.T) {
 		{"empty", "", 0, "JSON"},
 		{"truncated", "[" + record(layerA, diffA, ""), 0, "JSON"},
 		{"trailing text", "[" + record(layerA, diffA, "") + "] x", 0, "invalid character"},
-		{"too long", "[" + record(layerA, diffA, "") + strings.Repeat(" ", maxMetadata) + "]", 0, "longer"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			size, err := checkMetadata([]byte(tc.text), layerA, diffA)
@@ -121,7 +121,9 @@ func FuzzCheckMetadata(f *testing.F) {
 		}
 		// Read again as plain maps: what a record states must be the layer's.
 		var records []map[string]any
-		if err := json.Unmarshal(data, &records); err != nil || len(records) != 1 {
+		numbers := json.NewDecoder(bytes.NewReader(data))
+		numbers.UseNumber() // of any size, in fields that nobody reads
+		if err := numbers.Decode(&records); err != nil || len(records) != 1 {
 			t.Fatalf("accepted %q: %v", data, err)
 		}
 		for name, value := range records[0] {

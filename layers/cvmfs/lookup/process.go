@@ -3,6 +3,7 @@
 package lookup
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,6 +33,10 @@ type process struct {
 	waiting map[uint64]chan answer
 	err     error // set when it has ended
 }
+
+// maxReply is far above the bytes of the longest reply: two paths, an error that
+// repeats them, and what a repository's attributes say, of 4096 each.
+const maxReply = 1 << 20
 
 // startProcess starts the child for the repository at root: this program
 // again, which serve makes a different one of, or the views' server, which can be
@@ -89,15 +94,30 @@ func (p *process) put(d, diffID digest.Digest) <-chan answer {
 }
 
 func (p *process) receive(root string, stdout io.Reader) {
-	decoder := json.NewDecoder(stdout)
-	again := false
-	for {
+	again := p.deliver(stdout)
+	p.mu.Lock()
+	p.err = fmt.Errorf("repository %q: %w: the process that asks it has ended", root, cvmfs.ErrUnavailable)
+	for _, ch := range p.waiting {
+		ch <- answer{err: p.err, again: again}
+	}
+	p.waiting = nil
+	p.mu.Unlock()
+	_ = p.cmd.Process.Kill() // it may have said something that it never should
+	_ = p.cmd.Wait()         // may take as long as the repository hangs
+}
+
+// deliver hands answers on until there are no more, or something else comes. again
+// says that another process has to be asked.
+func (p *process) deliver(stdout io.Reader) (again bool) {
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, maxReply)
+	for lines.Scan() {
 		var r reply
-		if err := decoder.Decode(&r); err != nil {
-			break
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return false
 		}
-		if again = r.Again; again {
-			break
+		if r.Again {
+			return true
 		}
 		p.mu.Lock()
 		ch := p.waiting[r.Number]
@@ -107,14 +127,7 @@ func (p *process) receive(root string, stdout io.Reader) {
 			ch <- r.answer()
 		}
 	}
-	p.mu.Lock()
-	p.err = fmt.Errorf("repository %q: %w: the process that asks it has ended", root, cvmfs.ErrUnavailable)
-	for _, ch := range p.waiting {
-		ch <- answer{err: p.err, again: again}
-	}
-	p.waiting = nil
-	p.mu.Unlock()
-	_ = p.cmd.Wait() // may take as long as the repository hangs
+	return false
 }
 
 func (p *process) ended() bool {

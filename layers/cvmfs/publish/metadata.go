@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
 )
 
@@ -103,11 +104,15 @@ func (s *stage) writeJSON(path string, v any) error {
 	return os.Rename(f.Name(), path)
 }
 
+// MaxRecord is how many bytes are read of a record in a repository: a manifest
+// has some 200 for each layer, an origin 80 for each image.
+const MaxRecord = 16 << 20
+
 // ReadLayerMetadata reads a layer directory's layers.json. An older layer may
 // have none: fs.ErrNotExist.
 func ReadLayerMetadata(layerDir string) (cvmfs.LayerMetadata, error) {
 	path := filepath.Join(layerDir, cvmfs.MetadataDir, cvmfs.LayerMetadataFile)
-	data, err := os.ReadFile(path)
+	data, err := beneath.ReadFile(path, MaxRecord)
 	if err != nil {
 		return cvmfs.LayerMetadata{}, err
 	}
@@ -140,7 +145,7 @@ func checkThere(layerDir string, layer source.Layer) error {
 
 // readOrigin reads a layer's origins; a layer without the file has none.
 func readOrigin(path string) (Origin, error) {
-	data, err := os.ReadFile(path)
+	data, err := beneath.ReadFile(path, MaxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Origin{}, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -138,6 +139,32 @@ func TestListErrors(t *testing.T) {
 	}
 	if len(got.Images) != 1 || len(got.Layers) != 2 {
 		t.Errorf("the rest is %+v", got)
+	}
+}
+
+// What a publisher puts in the place of a record is told of, and neither waited
+// for, nor followed, nor read without end.
+func TestListHostile(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"a FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"a link":      func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"a huge file": func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, 1<<40)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			repository, a, _ := published(t)
+			manifest := filepath.Join(repository, ".metadata/example.org/second:1/manifest.json")
+			layers := filepath.Join(dirOf(t, repository, a), ".metadata", "layers.json")
+			if err := errors.Join(os.Remove(manifest), os.Remove(layers), put(manifest), put(layers)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := inventory.List(repository)
+			if err == nil || !strings.Contains(err.Error(), manifest) || !strings.Contains(err.Error(), layers) {
+				t.Errorf("the error does not tell of both: %v", err)
+			}
+			if len(got.Images) != 1 || len(got.Layers) != 2 {
+				t.Errorf("the rest is %+v", got)
+			}
+		})
 	}
 }
 

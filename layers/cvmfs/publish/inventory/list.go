@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish"
 )
 
@@ -170,7 +171,7 @@ func images(metadata string) ([]Image, []error) {
 }
 
 func readImage(path string) (Image, error) {
-	data, err := os.ReadFile(path)
+	data, err := beneath.ReadFile(path, publish.MaxRecord)
 	if err != nil {
 		return Image{}, err
 	}
