@@ -26,7 +26,11 @@ func Readlink(dir int, name string, client bool) ([]byte, error) {
 		n, err := Retry(func() (int, error) { return unix.Lgetxattr(path, rawLink, buf) })
 		switch {
 		case err == nil && n > 0:
-			return bytes.TrimRight(buf[:n], "\x00"), nil
+			target := bytes.TrimRight(buf[:n], "\x00")
+			if bytes.IndexByte(target, 0) >= 0 {
+				return nil, fmt.Errorf("link %q leads to %q: %w", name, target, unix.EINVAL)
+			}
+			return target, nil
 		case err != nil && !slices.ContainsFunc([]error{unix.ENODATA, unix.EOPNOTSUPP, unix.ENOSYS},
 			func(none error) bool { return errors.Is(err, none) }):
 			return nil, err // not the expanded target in its place

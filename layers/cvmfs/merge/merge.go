@@ -128,13 +128,10 @@ func (m *merger) layer(l Listing) (opaque bool) {
 	var deleted, hollow []string
 	opaque = l.Opaque
 	for _, e := range l.Entries {
-		if e.Type == Deleted {
-			deleted = append(deleted, e.Name)
-			continue
-		}
 		kind, target := whiteout.Entry, ""
 		if !l.Overlay {
-			// A name that deletes nothing valid is a marker all the same: it is not shown.
+			// A name that deletes nothing valid is a marker all the same: it is not shown. Nor does it matter what has the
+			// name, if only a device.
 			kind, target, _ = whiteout.Parse(e.Name)
 		}
 		switch {
@@ -142,9 +139,12 @@ func (m *merger) layer(l Listing) (opaque bool) {
 			opaque = true
 		case kind == whiteout.Whiteout:
 			deleted = append(deleted, target)
+		case kind == whiteout.Internal:
+		case e.Type == Deleted:
+			deleted = append(deleted, e.Name)
 		case e.Type == Hollow:
 			hollow = append(hollow, e.Name)
-		case kind == whiteout.Entry && (l.Plain || e.Type == Dir || !cvmfs.IsCatalogMarker(e.Name)):
+		case l.Plain || e.Type == Dir || !cvmfs.IsCatalogMarker(e.Name):
 			m.add(l.Layer, e)
 		}
 	}
@@ -185,7 +185,7 @@ func (m *merger) add(layer int, e Entry) {
 		if e.Type == Dir {
 			m.open[e.Name] = true
 		}
-	case !m.open[e.Name]:
+	case !m.open[e.Name], m.children[i].in(layer): // a listing that is damaged may have a name twice
 	case e.Type == Dir:
 		m.children[i].Lower = append(m.children[i].Lower, layer)
 	default:

@@ -91,12 +91,15 @@ func TestDirectory(t *testing.T) {
 		{"opaque in the middle", []string{"x d/", ".wh..wh..opq y d/", "z d/"}, "d/0+1 x@0 y@1 OPAQUE"},
 		{"AUFS internals are hidden", []string{".wh..wh.plnk .wh..wh.aufs a"}, "a@0"},
 		{"invalid whiteouts are hidden", []string{".wh. .wh.. .wh...", "a"}, "a@1"},
+		{"markers may be of any type", []string{".wh.a/ !.wh.b .wh.c? d/ !.wh..wh.plnk .wh..wh..opq/", "a b c x"}, "!a !b !c d/0 OPAQUE"},
+		{"also 0:0 devices", []string{"!.wh..wh..opq !.wh.a a", "a b"}, "a@0 OPAQUE"},
 		{"overlayfs's own whiteout", []string{"!a", "a"}, "!a"},
 		{"overlayfs's own whiteout under a directory", []string{"a/", "!a", "a/"}, "a/0="},
 		{"overlayfs's form has no markers", []string{"overlay: plain: .wh.a .wh..wh..opq .cvmfscatalog", "a"},
 			".cvmfscatalog@0 .wh..wh..opq@0 .wh.a@0 a@1"},
 		{"overlayfs's form of opaque", []string{"overlay: opaque: a d/", "b d/"}, "a@0 d/0 OPAQUE"},
 		{"overlayfs's form above and below", []string{"x", "overlay: !a d/", "a d/"}, "!a d/1+2 x@0"},
+		{"a name that is listed twice", []string{"d/ d/ d a a/", "d/ d/"}, "a@0 d/0+1"},
 		{"a whiteout of what never was", []string{".wh.never", ""}, "!never"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

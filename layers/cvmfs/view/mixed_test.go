@@ -150,7 +150,10 @@ func TestServedNoDevices(t *testing.T) {
 
 // Direct serves what cannot be a lower as it is, after the same checks.
 func TestDirectServed(t *testing.T) {
-	layer := tree(t, "a=1", "!gone")
+	layer, odd := tree(t, "a=1", "!gone"), spec.Layer{Path: layerPath(filepath.Join(t.TempDir(), `a:b,c\:d`), "odd")}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(odd.Path), 0o755), os.Rename(tree(t, "a=1").Path, odd.Path)); err != nil {
+		t.Fatal(err)
+	}
 	ids := []spec.Range{{From: 0, To: 0, Size: 8}, {From: 9, To: 0, Size: 1}}
 	for name, c := range map[string]struct {
 		spec   spec.Spec
@@ -159,6 +162,7 @@ func TestDirectServed(t *testing.T) {
 		"as it is":    {spec.Spec{Layers: []spec.Layer{layer}}, false},
 		"mapped":      {spec.Spec{Layers: []spec.Layer{layer}, UIDs: ids, GIDs: ids}, true},
 		"twice":       {spec.Spec{Layers: []spec.Layer{layer, layer}, UIDs: ids, GIDs: ids}, true},
+		"an odd name": {spec.Spec{Layers: []spec.Layer{odd}, UID: 9}, true},
 		"twice as is": {spec.Spec{Layers: []spec.Layer{layer, layer}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

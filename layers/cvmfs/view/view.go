@@ -18,6 +18,7 @@ package view
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
@@ -33,15 +34,15 @@ const (
 
 // Serves says whether the run becomes one served view, which needs a mount
 // point. Direct does so where layer directories cannot be lowers themselves:
-// owners are to be mapped or are not mapped, or one directory stands in the run
-// twice.
+// owners are to be mapped or are not mapped, one directory stands in the run
+// twice, or its path would end an option of the mount.
 func (k Kind) Serves(s spec.Spec) bool {
 	if k == Served || s.UIDs != nil || s.GIDs != nil {
 		return true
 	}
 	seen := map[string]bool{}
 	for _, l := range s.Layers {
-		if seen[l.Path] || l.Unowned {
+		if seen[l.Path] || l.Unowned || strings.ContainsAny(l.Path, `:,\`) {
 			return true
 		}
 		seen[l.Path] = true

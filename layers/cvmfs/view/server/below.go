@@ -20,8 +20,8 @@ func (v *View) deletes(n *node) func(name string) bool {
 	path := n.path()
 	return func(name string) bool {
 		for _, fd := range v.below {
-			if exists(fd, path, name) {
-				return true
+			if there, hides := exists(fd, path, name); there || hides {
+				return there
 			}
 		}
 		return false
@@ -29,15 +29,19 @@ func (v *View) deletes(n *node) func(name string) bool {
 }
 
 // exists looks for a name in a directory, given by its path below root. What
-// cannot be looked at may be there.
-func exists(root int, dir, name string) bool {
+// cannot be looked at may be there. Where something else than a directory is on
+// the way, it hides those of the path that are stacked beneath.
+func exists(root int, dir, name string) (there, hides bool) {
 	fd, err := beneath.Open(root, dir, unix.O_PATH|unix.O_DIRECTORY)
+	if beneath.Odd(err) {
+		return false, true
+	}
 	if err == nil {
 		defer unix.Close(fd)
 		var st unix.Stat_t
 		err = unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	}
-	return !errors.Is(err, unix.ENOENT) && !beneath.Odd(err)
+	return !errors.Is(err, unix.ENOENT), false
 }
 
 // path is the node's path below the view's root.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -29,7 +30,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 		return listing, err
 	}
 	defer unix.Close(fd)
-	if listing.Entries, err = v.getdents(fd); err != nil {
+	if listing.Entries, err = v.getdents(fd, listing.Overlay); err != nil {
 		return listing, err
 	}
 	if listing.Overlay {
@@ -42,12 +43,11 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 	}
 	if n.parent == nil { // overlayfs does not know of opaque roots, so that ordinary layers have none
 		listing.Entries = slices.DeleteFunc(listing.Entries, func(e merge.Entry) bool {
-			kind, _, _ := whiteout.Parse(e.Name)
-			return kind == whiteout.Opaque
+			return e.Name == whiteout.OpaqueName
 		})
 	}
 	for _, i := range merge.Deletes(listing.Entries) {
-		if hollow, err := v.hollow(fd, listing.Entries[i].Name); err != nil {
+		if hollow, err := v.hollow(fd, listing.Entries[i].Name, 0); err != nil {
 			return listing, err
 		} else if hollow {
 			listing.Entries[i].Type = merge.Hollow
@@ -95,29 +95,35 @@ func (l *layer) overlayOpaque(fd int, path string) (bool, error) {
 	return false, nil
 }
 
+// maxHollow is how deep directories of nothing but markers are looked into. Each
+// level takes a descriptor.
+const maxHollow = 32
+
 // hollow says whether a directory holds markers, or directories of markers,
 // and nothing else.
-func (v *View) hollow(parent int, name string) (bool, error) {
+func (v *View) hollow(parent int, name string, depth int) (bool, error) {
+	if depth == maxHollow {
+		return false, fmt.Errorf("%q: directories of markers, %d deep: %w", name, depth, unix.ELOOP)
+	}
 	fd, err := openDir(parent, name)
 	if fd < 0 {
 		return false, err
 	}
 	defer unix.Close(fd)
-	entries, err := v.getdents(fd)
+	entries, err := v.getdents(fd, false)
 	if err != nil {
 		return false, err
 	}
 	markers := false
 	for _, e := range entries {
-		kind, _, _ := whiteout.Parse(e.Name)
 		switch {
-		case kind != whiteout.Entry || e.Type == merge.Deleted:
+		case marker(e.Name) || e.Type == merge.Deleted:
 		case e.Type != merge.Dir && cvmfs.IsCatalogMarker(e.Name):
 			continue
 		case e.Type != merge.Dir:
 			return false, nil
 		default:
-			if hollow, err := v.hollow(fd, e.Name); !hollow || err != nil {
+			if hollow, err := v.hollow(fd, e.Name, depth+1); !hollow || err != nil {
 				return false, err
 			}
 		}
@@ -126,7 +132,8 @@ func (v *View) hollow(parent int, name string) (bool, error) {
 	return markers, nil
 }
 
-func (v *View) getdents(fd int) ([]merge.Entry, error) {
+// getdents lists an open directory of a layer, which is in overlayfs's form or not.
+func (v *View) getdents(fd int, overlay bool) ([]merge.Entry, error) {
 	var entries []merge.Entry
 	buf := make([]byte, 32<<10)
 	for {
@@ -151,7 +158,7 @@ func (v *View) getdents(fd int) ([]merge.Entry, error) {
 			if err != nil {
 				return nil, err
 			}
-			if v.NoDevices && device(e) {
+			if v.NoDevices && device(e) && (overlay || !marker(e.Name)) {
 				continue
 			}
 			entries = append(entries, e)
@@ -178,6 +185,12 @@ func entry(dir int, d fuse.DirEntry) (merge.Entry, error) {
 		e.Type = merge.Deleted
 	}
 	return e, nil
+}
+
+// marker says whether a name means something in a layer in AUFS form, whatever has it.
+func marker(name string) bool {
+	kind, _, _ := whiteout.Parse(name)
+	return kind != whiteout.Entry
 }
 
 // device says whether an entry is a device node, and not overlayfs's whiteout.

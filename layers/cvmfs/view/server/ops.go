@@ -71,7 +71,7 @@ func (v *View) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut)
 			st.Nlink = 1
 		}
 	} else {
-		c := child{Child: merge.Child{Name: n.name, Layer: n.layer, Lower: n.lower}}
+		c := child{Child: merge.Child{Name: n.name, Layer: n.layer, Lower: n.lower, Stat: merge.Stat{DType: uint8(n.mode >> 12)}}}
 		if n.mode == unix.S_IFCHR {
 			if l := n.parent.listing.Load(); l != nil {
 				if listed := l.find(n.name); listed != nil {

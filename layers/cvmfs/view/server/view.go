@@ -78,11 +78,13 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 		})
 	}
 	if err := g.Wait(); err != nil {
+		v.close()
 		return nil, err
 	}
 	for _, path := range s.Below {
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
+			v.close()
 			return nil, fmt.Errorf("opening lower %q: %w", path, err)
 		}
 		v.below = append(v.below, fd)
@@ -96,6 +98,18 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 	}
 	v.table = newTable(v.root)
 	return v, nil
+}
+
+// close closes what New has opened.
+func (v *View) close() {
+	for _, l := range v.layers {
+		if l != nil {
+			unix.Close(l.root)
+		}
+	}
+	for _, fd := range v.below {
+		unix.Close(fd)
+	}
 }
 
 func (v *View) String() string { return "cvmfs-view" }
@@ -147,6 +161,10 @@ func (v *View) statChild(parent *node, c *child, st *unix.Stat_t) error {
 	}
 	if err := v.stat(parent, c.Name, c.Layer, st); err != nil {
 		return err
+	}
+	// What was merged was another name, if the listing said another type of it.
+	if kind := uint8(st.Mode & unix.S_IFMT >> 12); kind != c.DType {
+		return fmt.Errorf("%q is of type %d and was listed as %d: %w", c.Name, kind, c.DType, unix.ESTALE)
 	}
 	if len(c.Lower) > 0 {
 		opaque, err := v.opaqueAt(parent, c.Name, c.Layer)

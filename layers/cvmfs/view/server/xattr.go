@@ -46,7 +46,7 @@ func (v *View) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, attr string, dest [
 		}
 		return copyAttr([]byte("y"), dest)
 	}
-	if !own(attr) || !v.layers[n.layer].xattr {
+	if !own(attr) || !v.attributed(n) {
 		return 0, fuse.ENOATTR
 	}
 	value, err := v.ownAttr(n, func(path string, buf []byte) (int, error) { return unix.Lgetxattr(path, attr, buf) })
@@ -62,7 +62,7 @@ func (v *View) ListXAttr(_ <-chan struct{}, h *fuse.InHeader, dest []byte) (uint
 	if n == nil {
 		return 0, fuse.Status(unix.ESTALE)
 	}
-	if !v.layers[n.layer].xattr {
+	if !v.attributed(n) {
 		return 0, fuse.OK
 	}
 	names, err := v.ownAttr(n, func(path string, buf []byte) (int, error) { return unix.Llistxattr(path, buf) })
@@ -98,6 +98,12 @@ func (v *View) opaque(n *node) (bool, error) {
 func own(attr string) bool {
 	return attr == "security.capability" || strings.HasPrefix(attr, "user.") &&
 		!strings.HasPrefix(attr, "user.overlay.") && !strings.HasPrefix(attr, "user.fuseoverlayfs.")
+}
+
+// attributed says whether a node may have attributes of its own: only files and
+// directories have (xattr(7)), and a whiteout may be nothing but a name.
+func (v *View) attributed(n *node) bool {
+	return v.layers[n.layer].xattr && (n.mode == unix.S_IFREG || n.mode == unix.S_IFDIR)
 }
 
 func (v *View) ownAttr(n *node, read func(path string, buf []byte) (int, error)) ([]byte, error) {
