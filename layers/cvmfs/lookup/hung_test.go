@@ -47,7 +47,7 @@ func mountSilent(t *testing.T) string {
 
 func TestFindHungRepository(t *testing.T) {
 	hung, good := mountSilent(t), repo(t)
-	const timeout = 300 * time.Millisecond
+	const timeout = 3 * time.Second
 	f := New([]string{hung, good}, timeout)
 	warned := warnings(f)
 	for i, limit := range []time.Duration{20 * timeout, timeout / 2} { // the second time it is not asked
