@@ -67,6 +67,11 @@ func Device(fd int) ([2]uint32, error) {
 	_, err := Retry(func() (int, error) {
 		return 0, unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, 0, &st)
 	})
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // as in Open
+		var st unix.Stat_t
+		_, err = Retry(func() (int, error) { return 0, unix.Fstat(fd, &st) })
+		return [2]uint32{unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))}, err
+	}
 	return [2]uint32{st.Dev_major, st.Dev_minor}, err
 }
 

@@ -19,9 +19,9 @@
 // the rest applied. Without Landlock any file that its user may read can be read;
 // what is read has no way out but the connection.
 //
-// The packages for these (go-landlock, go-seccomp-bpf) bring tables of system
-// calls for each architecture, a compiler and signal handlers in C to reach
-// threads: more than what there is to do.
+// The packages for these (go-landlock, go-seccomp-bpf) bring tables of the system
+// calls of each architecture, a compiler, and signal handlers in C: 0.4 MB more in
+// each server, which has 5, for what are a few system calls.
 package confine
 
 import (
