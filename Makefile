@@ -55,9 +55,10 @@ demo: ## Pull and run a real image with and without CVMFS, print a table [IMAGE=
 	IMAGE='$(IMAGE)' REPOSITORY='$(REPOSITORY)' tests/system/demo
 
 .PHONY: test
-test: ## All that CI runs: deps, unit, patch-check, lint, system
+test: ## All that CI runs: deps, unit, licences, patch-check, lint, system
 	.ci/deps test
 	$(MAKE) unit
+	$(MAKE) licences
 	$(MAKE) series-selftest
 	$(MAKE) patch-check
 	$(MAKE) lint
@@ -105,6 +106,7 @@ unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages, with all
 		(set -x; GOWORK=off GOOS=$$os CGO_ENABLED=0 go build ./layers/cvmfs/pull ./layers/cvmfs/config); \
 	done # what patched packages import that upstream builds for these
 	GOWORK=off go test -buildvcs=false $(RACE) $(GOTESTFLAGS) ./layers/... ./tests/...
+	$(if $(RACE),GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/cvmfs/confine ./layers/cvmfs/lookup) # what links with C is not confined
 	@for package in $(UPSTREAM_TESTS); do \
 		(set -x; cd "_build/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
 			go test -trimpath -buildvcs=false -tags '$(TAGS)' $(GOTESTFLAGS) "./$${package#*/}"); \

@@ -88,6 +88,7 @@ cannot_start() {
 # The container does not start, and podman is not stuck: it ends, and other commands work meanwhile.
 @test "run: the repository hangs" {
   pulled
+  cvmfs_conf 'start_timeout = "5s"'
   repository_ctl hang
   run_podman 126 run --rm "$REGISTRY/small/deletions:1" cat /data/again
   contains "$stderr" "unavailable"

@@ -10,9 +10,10 @@ import (
 )
 
 // Await waits until the layers can be opened, in a process that can be left
-// behind, for as long as Stack would with that timeout. To mount a view takes locks that others
-// wait for, such as whoever lists images: who asks first, without the locks,
-// then takes them only for a repository that answers. The errors are Stack's.
+// behind, for as long as Stack would with that timeout. To mount a view takes locks
+// that others wait for, such as whoever lists images: who asks first, without the
+// locks, then takes them only for a repository that answers. The errors are Stack's,
+// and os.ErrDeadlineExceeded too where there was no answer.
 func Await(layers []spec.Layer, timeout time.Duration) error {
 	if len(layers) == 0 {
 		return nil

@@ -90,8 +90,8 @@ func ready(answer *os.File, s spec.Spec) error {
 	line, err := io.ReadAll(io.LimitReader(answer, int64(len(spec.Ready))))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("opening the %d layers of a view, %q first: %w after %s",
-			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, s.Timeout)
+		return fmt.Errorf("opening the %d layers of a view, %q first: %w: %w after %s",
+			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, err, s.Timeout)
 	case err != nil:
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	case string(line) == spec.Ready:

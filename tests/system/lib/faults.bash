@@ -58,12 +58,8 @@ ended_not() { [ ! -s "$T/$1.status" ] || fail "it ended: $(cat "$T/$1.stderr")";
 
 # others: whoever needs nothing of the fault is not held up by it. $REGISTRY/small/other:1 is local.
 others() {
-  PODMAN_TIMEOUT=30 run_podman ps --all --quiet
-  others_but_ps
-}
-
-others_but_ps() {
   local PODMAN_TIMEOUT=30
+  run_podman ps --all --quiet
   run_podman images --quiet
   run_podman run --rm "$REGISTRY/small/other:1" cat /other
   equal "$output" "another base"
