@@ -317,6 +317,7 @@ file_again() { (cd "$RUN/tree" && for n in 0 1 2 3; do grep -lsx second "$(layer
   attempt start --attach one
   moment start
   equal "$output" second
+  registry_mark
   attempt rm one
   moment "rm, rmi"
   mended

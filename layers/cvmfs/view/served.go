@@ -91,7 +91,7 @@ func ready(answer *os.File, s spec.Spec) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("opening the %d layers of a view, %q first: %w: %w after %s",
-			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, err, s.Timeout)
+			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, os.ErrDeadlineExceeded, s.Timeout)
 	case err != nil:
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	case string(line) == spec.Ready:
