@@ -20,6 +20,8 @@ TESTS ?=
 # How many of them side by side.
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 FUZZTIME ?= 30s
+# For rpmbuild; --without hardening takes less time.
+RPM_OPTIONS ?=
 # Packages of the patched modules whose own tests `make unit` runs as well, as
 # <module>/<directory>, such as storage/drivers/overlay.
 UPSTREAM_TESTS ?=
@@ -124,6 +126,17 @@ faults: ## Break repository and node at every moment, print what comes of it [UP
 .PHONY: bench
 bench: build ## Measure views beside local layers and fuse-overlayfs [BENCH='--rounds 2 start science']
 	tests/bench/run $(BENCH)
+
+.PHONY: rpm
+rpm: materialise ## Build packages of the patched podman for EL, Fedora and SLES into _build/rpm/ [RPM_OPTIONS='--without hardening']
+	.ci/deps rpm
+	RPM_OPTIONS='$(RPM_OPTIONS)' .ci/rpm build _build/rpm
+	@find _build/rpm -name '*.rpm' | sort
+
+.PHONY: rpm-test
+rpm-test: build ## Install what `make rpm` built into a scratch root, verify it, lint it, run containers with it
+	rpmlint --rpmlintrc rpm/podman-cvmfs.rpmlintrc _build/rpm/RPMS _build/rpm/SRPMS
+	tests/rpm/run _build/rpm
 
 .PHONY: lint
 lint: ## gofmt, go vet, shellcheck, file sizes

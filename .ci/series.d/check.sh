@@ -244,6 +244,7 @@ cmd_check() {
 	workspace "$root" "$scratch" >"$scratch/go.work"
 	check_parents
 	check_foreign
+	(cmd_spec --check) || problems=$((problems + 1))
 	for name in "${names[@]}"; do
 		if ! check_series "$name"; then
 			say "series: $problems problems; the check ended at $name" >&2

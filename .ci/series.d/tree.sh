@@ -356,6 +356,7 @@ cmd_export() {
 	lock
 	load_versions
 	for name in "${selected[@]}"; do export_one "$name"; done
+	cmd_spec
 }
 
 # ---- the rest ----
