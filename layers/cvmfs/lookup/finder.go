@@ -13,6 +13,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,8 +93,17 @@ func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer
 	case len(refused) > 0:
 		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w: %w", d, cvmfs.ErrLayerUnknown, errors.Join(refused...))
 	default:
-		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, cvmfs.ErrLayerUnknown)
+		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w: not in %s", d, cvmfs.ErrLayerUnknown, f.names())
 	}
+}
+
+// names lists the repositories.
+func (f *Finder) names() string {
+	names := make([]string, len(f.repositories))
+	for i, r := range f.repositories {
+		names[i] = strconv.Quote(r.path)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (f *Finder) warnOnce(about string, err error) {

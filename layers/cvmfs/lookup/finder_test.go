@@ -138,6 +138,9 @@ func TestFindUnknown(t *testing.T) {
 	if !errors.Is(err, cvmfs.ErrLayerUnknown) || errors.Is(err, cvmfs.ErrUnavailable) || errors.Is(err, cvmfs.ErrInvalidLayer) {
 		t.Errorf("got %v, want the layer unknown and no more", err)
 	}
+	if want := fmt.Sprintf("not in %q, %q", a, b); !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, which does not end with %s", err, want)
+	}
 	if len(*warned) != 0 {
 		t.Errorf("warned without reason: %q", *warned)
 	}
