@@ -183,6 +183,36 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
+// A layer that is laid out again with other files is not read any more, also not
+// right after, but for files that are open.
+func TestRepublished(t *testing.T) {
+	layer := layerDirectory(t, "layer")
+	catalog := func(hash string) error {
+		return unix.Setxattr(layer, "user.catalog_counters", []byte("catalog_hash: "+hash+"\n"), 0)
+	}
+	must(t, os.WriteFile(filepath.Join(layer, "read"), []byte("old"), 0o644),
+		os.WriteFile(filepath.Join(layer, "unread"), []byte("old"), 0o644), catalog("aa"))
+	v, err := New(spec.Spec{Layers: []spec.Layer{{Path: layer, CatalogHash: "aa"}}}, 16)
+	must(t, err)
+	t.Cleanup((&subject{View: v}).close)
+	read, _ := lookUp(v, fuse.FUSE_ROOT_ID, "read")
+	unread, _ := lookUp(v, fuse.FUSE_ROOT_ID, "unread")
+	if text, got := readFile(v, read.NodeId); text != "old" {
+		t.Fatalf("%q, %v", text, got)
+	}
+	must(t, os.Remove(filepath.Join(layer, "unread")), os.WriteFile(filepath.Join(layer, "unread"), []byte("new"), 0o644), catalog("bb"))
+	if text, got := readFile(v, unread.NodeId); got != fuse.EIO {
+		t.Errorf("what was not open: %q, %v", text, got)
+	}
+	if text, got := readFile(v, read.NodeId); text != "old" {
+		t.Errorf("what was open: %q, %v", text, got)
+	}
+	must(t, catalog("aa"))
+	if text, got := readFile(v, unread.NodeId); text != "new" {
+		t.Errorf("put right: %q, %v", text, got)
+	}
+}
+
 // A file that is cut while it is read ends with an error, not with zeros.
 func TestTruncated(t *testing.T) {
 	layer := layerDirectory(t, "layer")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -14,8 +15,9 @@ import (
 )
 
 // verifyEvery is the least time between two questions whether a layer is still
-// there, unless a directory comes out empty. A removed layer must not go on as an empty one for long, and a
-// walk over many directories must not ask for each.
+// there, unless a directory comes out empty or a file is opened. A removed layer
+// must not go on as an empty one for long, and a walk over many directories must
+// not ask for each.
 const verifyEvery = time.Second
 
 // layer is one layer directory, held open: its descriptor outlives a
@@ -28,13 +30,14 @@ type layer struct {
 	magic bool          // the layer is behind a CVMFS client: there are magic attributes, and inode numbers change
 	xattr bool          // the file system may hold extended attributes of the layer's files
 
-	mu       sync.Mutex
-	verified time.Time
+	opened   time.Time
+	verified atomic.Int64 // when it was in place the last time, in nanoseconds since opened
+	asking   sync.Mutex
 }
 
 // openLayer opens a layer directory and compares its content with the record.
 func openLayer(s spec.Layer) (*layer, error) {
-	l := &layer{Layer: s, verified: time.Now()}
+	l := &layer{Layer: s, opened: time.Now()}
 	fd, err := l.open()
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %q: %w", s.Path, err)
@@ -116,16 +119,21 @@ func openLayerFS(repo int, dir string, flags int) (int, error) {
 // verify asks whether the layer is still in its place, with the content that
 // was recorded. After its removal a CVMFS client lists an open directory of the
 // layer as empty, without an error, so a listing counts only with a yes after
-// it: an empty one with one of its own, others with one not long ago.
-func (l *layer) verify(empty bool) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.Store {
-		return nil // its removal is the store's business
-	}
-	if !empty && time.Since(l.verified) < verifyEvery {
+// it: an empty one with one of its own (now), all else with one not long ago.
+func (l *layer) verify(now bool) error {
+	if l.Store { // its removal is the store's business
 		return nil
 	}
+	recent := func() bool { return time.Since(l.opened)-time.Duration(l.verified.Load()) < verifyEvery }
+	if !now && recent() {
+		return nil
+	}
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	if !now && recent() {
+		return nil
+	}
+	at := time.Since(l.opened)
 	fd, err := openRoot(l.Path, unix.O_RDONLY)
 	if errors.Is(err, unix.EACCES) {
 		// The repository was mounted anew: this process may not read what is there
@@ -136,16 +144,35 @@ func (l *layer) verify(empty bool) error {
 		return fmt.Errorf("layer %q is gone: %w", l.Path, err)
 	}
 	defer unix.Close(fd)
-	if l.CatalogHash != "" {
-		hash, err := cvmfs.CatalogHash(fd)
-		if err != nil {
-			return err
-		}
-		if hash != l.CatalogHash {
-			return fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", l.Path, cvmfs.ErrMismatch, hash, l.CatalogHash)
-		}
+	if err := l.verifyCatalog(fd); err != nil {
+		return err
 	}
-	l.verified = time.Now()
+	l.verified.Store(int64(at))
+	return nil
+}
+
+// verifyFile asks whether a file that has just been opened is one of the content
+// that was recorded: a publisher may lay the same layer out again, with other files.
+func (l *layer) verifyFile() error {
+	if err := l.verifyCatalog(l.root); err != nil {
+		return err
+	}
+	return l.verify(false)
+}
+
+// verifyCatalog compares the catalogue of the open layer directory fd with the
+// recorded one, if there is one.
+func (l *layer) verifyCatalog(fd int) error {
+	if l.CatalogHash == "" {
+		return nil
+	}
+	hash, err := cvmfs.CatalogHash(fd)
+	if err != nil {
+		return err
+	}
+	if hash != l.CatalogHash {
+		return fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", l.Path, cvmfs.ErrMismatch, hash, l.CatalogHash)
+	}
 	return nil
 }
 

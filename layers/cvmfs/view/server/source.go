@@ -57,7 +57,14 @@ func (v *View) file(n *node) (*fdEntry, error) {
 		if errors.Is(err, beneath.ErrNotRegular) {
 			err = fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
 		}
-		return fd, size, err
+		if err != nil {
+			return -1, 0, err
+		}
+		if err := v.layers[n.layer].verifyFile(); err != nil {
+			unix.Close(fd)
+			return -1, 0, err
+		}
+		return fd, size, nil
 	})
 }
 
@@ -68,7 +75,10 @@ func (v *View) stat(parent *node, name string, l int, st *unix.Stat_t) error {
 		return err
 	}
 	defer v.dirs.put(dir)
-	return retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
+	if err := retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return err
+	}
+	return v.layers[l].verify(false)
 }
 
 // opaqueAt says whether a directory, as one layer holds it, hides what lower
@@ -117,7 +127,11 @@ func (v *View) readlink(parent *node, name string, l int) ([]byte, error) {
 		return nil, err
 	}
 	defer v.dirs.put(dir)
-	return beneath.Readlink(dir.fd, name, v.layers[l].magic)
+	target, err := beneath.Readlink(dir.fd, name, v.layers[l].magic)
+	if err != nil {
+		return nil, err
+	}
+	return target, v.layers[l].verify(false)
 }
 
 // atFD names an entry of an open directory for calls that take a path only.
