@@ -90,8 +90,11 @@ func ready(answer *os.File, s spec.Spec) error {
 	line, err := io.ReadAll(io.LimitReader(answer, int64(len(spec.Ready))))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("opening the %d layers of a view, %q first: %w: %w after %s",
-			len(s.Layers), s.Layers[0].Path, cvmfs.ErrUnavailable, os.ErrDeadlineExceeded, s.Timeout)
+		what := fmt.Sprintf("layer %q", s.Layers[0].Path)
+		if n := len(s.Layers); n > 1 {
+			what = fmt.Sprintf("%d layers, %q first", n, s.Layers[0].Path)
+		}
+		return fmt.Errorf("opening %s: %w: %w after %s", what, cvmfs.ErrUnavailable, os.ErrDeadlineExceeded, s.Timeout)
 	case err != nil:
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	case string(line) == spec.Ready:
