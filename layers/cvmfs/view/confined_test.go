@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,6 +80,30 @@ func confinedServer(t *testing.T, proc string, capabilities uint64) {
 	}
 }
 
+// settled waits until a server that has said that it is ready has let go of the
+// pipe that it said it on, which is the last thing that it does before it serves.
+func settled(t *testing.T, proc string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		names, err := filepath.Glob(proc + "/fd/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		null := 0
+		for _, name := range names {
+			if target, _ := os.Readlink(name); target == os.DevNull {
+				null++
+			}
+		}
+		if null == 3 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d descriptors of %s, want the 3 standard files", null, os.DevNull)
+		}
+	}
+}
+
 // descriptors gives what a process has open, without the standard files and what
 // the Go runtime waits with.
 func descriptors(t *testing.T, proc string) (targets []string) {
@@ -119,6 +144,7 @@ func TestServedConfined(t *testing.T) {
 	defer unix.Close(event)
 	stack(t, spec.Spec{Layers: []spec.Layer{l}})
 	proc := newest(t)
+	settled(t, proc)
 	confinedServer(t, proc, 1<<unix.CAP_DAC_READ_SEARCH)
 	if got, want := descriptors(t, proc), []string{"/dev/fuse", l.Path}; !slices.Equal(got, want) {
 		t.Errorf("open are %q, want %q", got, want)
