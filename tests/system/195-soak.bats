@@ -46,9 +46,9 @@ left() {
   echo "== mounts, of the machine and of podman"
   mounts_below "$T" | sort
   rootless_podman unshare awk -v dir="$T/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort
-  echo "== descriptors of those that stay, by what they are"
+  echo "== descriptors of those that stay, by what they are; what a view's server keeps of its layers comes and goes"
   for pid in $STAYS; do
-    echo "$(cat "/proc/$pid/comm"): $(find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | sed 's/[0-9]*\(\[[0-9]*\]\)*$//' | sort | uniq -c | tr -s ' \n' ' ')"
+    echo "$(cat "/proc/$pid/comm"): $(find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | grep -v "^$T/cvmfs/" | sed 's/[0-9]*\(\[[0-9]*\]\)*$//' | sort | uniq -c | tr -s ' \n' ' ')"
   done
   echo "== locks, semaphores, shared memory"
   find /dev/shm -mindepth 1 -user "$TEST_UID" | sort
@@ -92,7 +92,7 @@ memory() {
   before=$(memory)
   rounds "$ROUNDS"
   wait_until calm
-  left >"$T/after"
+  wait_until as_before || true # what is told below
   after=$(memory)
   echo "$DONE rounds; memory: $before then: $after"
   [ -z "${SOAK:-}" ] || echo "# $((2 * DONE)) pulls and starts; memory before: $before after: $after" >&3
@@ -100,6 +100,11 @@ memory() {
   [ "$(wc -l <"$T/before")" -gt 50 ] || fail "too little is looked at: $(cat "$T/before")"
   memory_bounded "$before" "$after"
   run_podman rm --force --time 0 stays
+}
+
+as_before() {
+  left >"$T/after"
+  diff "$T/before" "$T/after" >/dev/null
 }
 
 # calm: what podman left to end in its own time has ended: cleanup processes, servers of views, connections.
@@ -111,4 +116,6 @@ memory_bounded() {
   was=$(sed -n 's/.*cvmfs-view \([0-9]*\).*/\1/p' <<<"$1")
   is=$(sed -n 's/.*cvmfs-view \([0-9]*\).*/\1/p' <<<"$2")
   [ "$is" -le $((was * 3 / 2 + 10240)) ] || fail "the server of the view has $is kB, and had $was"
+  is=$(find "/proc/${STAYS##* }/fd" -mindepth 1 | wc -l)
+  [ "$is" -le 100 ] || fail "the server of the view has $is descriptors"
 }
