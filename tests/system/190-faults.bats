@@ -70,6 +70,15 @@ moments() {
   in_mid_pull
 }
 
+# starts: a container, and nobody waits for it.
+starts() {
+  begin start run --rm "$REGISTRY/$IMAGE" cat /data/again
+  others
+  [ -z "$HANGS" ] || ended_not start # nobody waited for it
+  ended start
+  moment start
+}
+
 at_start() {
   local tree
   run_podman run --detach --name running "$REGISTRY/$IMAGE" sleep 1000
@@ -77,11 +86,7 @@ at_start() {
   tree=$output
   registry_mark
   fallen
-  begin start run --rm "$REGISTRY/$IMAGE" cat /data/again
-  others
-  [ -z "$HANGS" ] || ended_not start # nobody waited for it
-  ended start
-  moment start
+  starts
   in_container "$tree"
   run_podman rm --force --time 0 running
   mended
@@ -340,11 +345,7 @@ file_again() { (cd "$RUN/tree" && for n in 0 1 2 3; do grep -lsx second "$(layer
   FAULT="is mounted after podman's pause process, and mounts do not propagate"
   here
   fallen
-  begin start run --rm "$REGISTRY/$IMAGE" cat /data/again
-  others
-  [ -z "$HANGS" ] || ended_not start # nobody waited for it
-  ended start
-  moment start
+  starts
   contains "$stderr" "podman system migrate"
   mended
   at_removal

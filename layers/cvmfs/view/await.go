@@ -3,8 +3,10 @@ package view
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
@@ -26,4 +28,19 @@ func Await(layers []spec.Layer, timeout time.Duration) error {
 		return err
 	}
 	return start(path, spec.Spec{Layers: layers, Timeout: timeout}, nil, spec.Await)
+}
+
+// OneOfEach keeps of layers the first of each repository: enough to learn whether
+// the repositories answer.
+func OneOfEach(layers []spec.Layer) []spec.Layer {
+	asked := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(layers), func(l spec.Layer) bool {
+		repository, _, err := cvmfs.SplitLayerPath(l.Path)
+		if err != nil {
+			return false // Await tells
+		}
+		again := asked[repository]
+		asked[repository] = true
+		return again
+	})
 }

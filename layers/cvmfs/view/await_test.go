@@ -2,6 +2,7 @@ package view
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
@@ -24,5 +25,17 @@ func TestAwait(t *testing.T) {
 		if err := Await(tc.layers, 0); !errors.Is(err, tc.want) {
 			t.Errorf("%d layers: got %v, want %v", len(tc.layers), err, tc.want)
 		}
+	}
+}
+
+func TestOneOfEach(t *testing.T) {
+	path := func(repository, name string) spec.Layer { return spec.Layer{Path: layerPath(repository, name)} }
+	a, b, odd := path("/a", "1"), path("/b", "2"), spec.Layer{Path: "/a"}
+	layers := []spec.Layer{a, path("/a", "2"), odd, b, path("/b", "1"), path("/a", "3")}
+	if got, want := OneOfEach(layers), []spec.Layer{a, odd, b}; !slices.EqualFunc(got, want, func(x, y spec.Layer) bool { return x.Path == y.Path }) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if len(layers) != 6 || layers[1].Path == layers[2].Path {
+		t.Errorf("the caller's layers are changed: %v", layers)
 	}
 }
