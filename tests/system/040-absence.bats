@@ -253,6 +253,10 @@ running() {
   run_podman pull --quiet --cvmfs=off "$REGISTRY/small/other:1"
   run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
   run_podman create --name base "$REGISTRY/small/deletions:1" sleep 1000
+  local command others=()
+  for command in exported committed read written; do # one that ends while it is read is another matter
+    run_podman create --name "$command" "$REGISTRY/small/deletions:1" true
+  done
   run_podman create --name depends --network container:base "$REGISTRY/small/other:1" cat /data/again
   run_podman run --detach --name running "$REGISTRY/small/deletions:1" sleep 1000
   run_podman pod create --name pod
@@ -260,9 +264,8 @@ running() {
   repository_ctl hang
   rootless_podman start --attach one >"$T/start.log" 2>&1 &
   local start=$!
-  local command others=()
-  for command in "pod start pod" "export one --output $T/user/one.tar" "commit --quiet one localhost/committed:1" "cp one:/data/again $T/user/again" \
-    "cp $T/start.log one:/start.log" "start depends"; do
+  for command in "pod start pod" "export exported --output $T/user/exported.tar" "commit --quiet committed localhost/committed:1" "cp read:/data/again $T/user/again" \
+    "cp $T/start.log written:/start.log" "start depends"; do
     rootless_podman $command >"$T/other.${#others[@]}" 2>&1 &
     others+=($!)
   done
