@@ -53,6 +53,8 @@ fallen() {
 moment() {
   local cell
   grep -q ^Error "$T/stderr" || sed -i '1s/^/Error: /' "$T/stderr" # of a program in the container
+  # which call of the program is the first to meet the fault is chance
+  sed -i -E 's/^Error: (OCI runtime error: crun: open executable|cat: .*): /Error: a program in the container: /' "$T/stderr"
   cell=$(outcome)$(downloaded)
   [[ $stderr != *level=warning*"$REPOSITORY"* ]] || cell+=", warns"
   [[ $cell != refused* ]] || [[ $1 == "in a container" ]] || contains "$stderr" "${NAMED:-$REPOSITORY}"
