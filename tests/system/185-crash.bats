@@ -44,6 +44,11 @@ setup() {
   crash_points "$BATS_TEST_DESCRIPTION" yes pull --quiet --cvmfs=off "$IMAGE"
 }
 
+@test "pull in mode off, layers remote, the base too: they are made local" {
+  run_podman pull --quiet --cvmfs=only "$IMAGE"
+  crash_points "$BATS_TEST_DESCRIPTION" yes pull --quiet --cvmfs=off "$IMAGE"
+}
+
 @test "pull of layers that another repository has: they are recorded anew" {
   run_podman pull --quiet --cvmfs=only "$IMAGE"
   repository_mount "$RUN/tree" moved.example.org
@@ -54,6 +59,17 @@ setup() {
 @test "run, layers remote" {
   run_podman pull --quiet --cvmfs=only "$IMAGE"
   SKIPPED="system df" crash_points "$BATS_TEST_DESCRIPTION" yes run --rm "$IMAGE" true
+}
+
+# What it started goes on: conmon, the view's server, a look-up.
+@test "run, layers remote, podman alone is killed" {
+  run_podman pull --quiet --cvmfs=only "$IMAGE"
+  CRASH_ALONE=yes SKIPPED="system df" crash_points "$BATS_TEST_DESCRIPTION" yes run --rm "$IMAGE" true
+}
+
+@test "pull, some layers remote, podman alone is killed" {
+  crash_lacking 1 3
+  CRASH_ALONE=yes crash_points "$BATS_TEST_DESCRIPTION" no pull --quiet --cvmfs=auto "$IMAGE"
 }
 
 @test "rm of a container on remote layers" {
@@ -85,5 +101,14 @@ setup() {
   run_podman run --name one "$IMAGE" true
   crash_inside prepare
   upstream_killed 'unlinkat .*/overlay-containers/[0-9a-f]{64}"' '! podman system df && grep "failed to get root file system size" err' rm one
+  crash_end
+}
+
+@test "upstream's podman, killed alone, leaves a container that nobody knows" {
+  stock_tools
+  PODMAN=$BIN/stock/podman
+  run_podman pull --quiet "$IMAGE"
+  crash_inside prepare
+  CRASH_ALONE=yes upstream_killed '^[0-9]+ (/|crun) mkdirat .*/merged/' 'podman rm --all --force --time 0; nobody_left >left; grep "^as upstream" left' run --rm "$IMAGE" true
   crash_end
 }

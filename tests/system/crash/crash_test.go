@@ -23,6 +23,11 @@ func TestMain(m *testing.M) {
 // status and the points.
 func traced(t *testing.T, dir string, kill int, script string) (int, []string) {
 	t.Helper()
+	return tracedAlone(t, dir, kill, "", script)
+}
+
+func tracedAlone(t *testing.T, dir string, kill int, alone, script string) (int, []string) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, or a user namespace")
 	}
@@ -36,7 +41,7 @@ func traced(t *testing.T, dir string, kill int, script string) (int, []string) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	tr := &tracer{watch: w, kill: kill, log: &log, known: map[int]bool{}}
+	tr := &tracer{watch: w, kill: kill, alone: alone, log: &log, known: map[int]bool{}}
 	status, err := tr.run([]string{"sh", "-c", "cd " + dir + "\n" + script})
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +99,17 @@ func TestKill(t *testing.T) {
 				t.Errorf("killed at point %d (%s): %q is there, want %q", n+1, points[min(n, len(points)-1)], got, left)
 			}
 		})
+	}
+}
+
+// What the command started goes on without it.
+func TestAlone(t *testing.T) {
+	dir := t.TempDir()
+	status, _ := tracedAlone(t, dir, 1, filepath.Join(dir, "killed"), `
+		while [ ! -e killed ]; do sleep 0.01; done && echo two >y &
+		echo one >x; sleep 60`)
+	if got, want := names(t, dir), "killed:0 y:4"; status != 137 || got != want {
+		t.Errorf("status %d, want 137; %q is there, want %q", status, got, want)
 	}
 }
 

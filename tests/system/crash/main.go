@@ -1,7 +1,7 @@
 // Command crash runs a command and kills it, with all that it started, at one
 // of the system calls by which it changes something below given directories.
 //
-//	crash [--kill N] [--log FILE] DIR… -- COMMAND…
+//	crash [--kill N [--alone KILLED]] [--log FILE] DIR… -- COMMAND…
 //
 // A kill point is a call that changes what a process started later finds: that
 // makes, fills, renames or removes a name, changes what is known of one, or
@@ -13,6 +13,10 @@
 // page cache outlives a process. Neither is a mount in a namespace that ends
 // with the command, nor what is written to a file named *.lock, which tells
 // processes that run of a change.
+//
+// With --alone only the command's first process is killed, as by a batch system
+// or the kernel's memory killer: what it started goes on, and crash ends when
+// that has. The file KILLED is made when the process is dead.
 //
 // FILE gets one line for each point: number, program, call, path. The exit
 // status is the command's, 137 if it was killed, or 125 if crash itself failed.
@@ -46,11 +50,12 @@ func main() {
 
 func run() (int, error) {
 	kill := flag.Int("kill", 0, "kill at this point; 0 for at none")
+	alone := flag.String("alone", "", "kill the first process only, and make this file then")
 	log := flag.String("log", os.DevNull, "write the points to this file")
 	flag.Parse()
 	dirs, command := split(flag.Args())
 	if len(dirs) == 0 || len(command) == 0 {
-		return 0, errors.New("usage: crash [--kill N] [--log FILE] DIR... -- COMMAND...")
+		return 0, errors.New("usage: crash [--kill N [--alone KILLED]] [--log FILE] DIR... -- COMMAND...")
 	}
 	file, err := os.Create(*log)
 	if err != nil {
@@ -61,7 +66,7 @@ func run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	t := &tracer{watch: watch, kill: *kill, log: file, known: map[int]bool{}}
+	t := &tracer{watch: watch, kill: *kill, alone: *alone, log: file, known: map[int]bool{}}
 	return t.run(command)
 }
 

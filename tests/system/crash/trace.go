@@ -17,10 +17,12 @@ import (
 type tracer struct {
 	*watch
 	kill   int
+	alone  string // to be made when the first process was killed; empty: all are
 	log    io.Writer
 	points int
 	shaped string // by the point before, and by whom
 
+	first  int          // the command's first process
 	known  map[int]bool // threads that have stopped once
 	status int
 }
@@ -32,8 +34,8 @@ func (t *tracer) run(command []string) (int, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	first := cmd.Process.Pid
-	if err := t.follow(first); err != nil {
+	t.first = cmd.Process.Pid
+	if err := t.follow(t.first); err != nil {
 		return 0, errors.Join(err, cmd.Process.Kill())
 	}
 	for {
@@ -48,8 +50,11 @@ func (t *tracer) run(command []string) (int, error) {
 			return 0, fmt.Errorf("waiting for the command: %w", err)
 		case status.Exited(), status.Signaled():
 			delete(t.known, tid) // its number may become another's
-			if tid == first {
+			if tid == t.first {
 				t.status = exitStatus(status)
+				if err := t.ended(status); err != nil {
+					return 0, err
+				}
 			}
 		case status.Stopped():
 			if err := t.stop(tid, status); err != nil && !errors.Is(err, unix.ESRCH) { // killed by another meanwhile
@@ -82,7 +87,7 @@ func (t *tracer) follow(first int) error {
 
 // stop deals with one stop of one thread.
 func (t *tracer) stop(tid int, status unix.WaitStatus) error {
-	if t.kill > 0 && t.points >= t.kill {
+	if t.alone == "" && t.kill > 0 && t.points >= t.kill {
 		return unix.Kill(tid, unix.SIGKILL) // made while the others were killed
 	}
 	signal := 0
@@ -103,8 +108,13 @@ func (t *tracer) stop(tid int, status unix.WaitStatus) error {
 		if err != nil {
 			return err
 		}
-		if reached {
+		if reached && t.alone == "" {
 			return t.end()
+		}
+		if reached {
+			if err := unix.Kill(t.first, unix.SIGKILL); err != nil {
+				return err
+			}
 		}
 	}
 	return unix.PtraceCont(tid, signal)
@@ -146,6 +156,14 @@ func (s stopped) status() (group, program string) {
 	}
 	exe, _ := os.Readlink(s.proc("exe"))
 	return group, filepath.Base(exe)
+}
+
+// ended is told how the first process did.
+func (t *tracer) ended(status unix.WaitStatus) error {
+	if t.alone == "" || status.Signal() != unix.SIGKILL {
+		return nil
+	}
+	return os.WriteFile(t.alone, nil, 0o644)
 }
 
 // end kills all. Whoever is not there any more has ended by itself.

@@ -28,14 +28,14 @@ crash_lacking() { repository_lacking "$RUN/small" "$RUN/tree" small/deletions:1 
 # crash_inside SCRIPT: with the functions below, in podman's namespace.
 crash_inside() {
   PODMAN_TIMEOUT=600 rootless_podman unshare bash -c "$(crash_functions); $1" inside "$T/user" "$(podman_path)" "$TOOLS/crash" "$IMAGE" \
-    "$CRASH_UPSTREAM" "$CRASH_SAID" "$(tree_listing)" </dev/null
+    "$CRASH_UPSTREAM" "$CRASH_SAID" "$(tree_listing)" "${CRASH_ALONE:-}" </dev/null
 }
 
 crash_functions() {
   cat <<'SH'
 set -u
 cd "$1" || exit 1
-podman=$2 crash=$3 image=$4 upstream=$5 said=$6 listing=$7
+podman=$2 crash=$3 image=$4 upstream=$5 said=$6 listing=$7 alone=$8
 
 fail() {
   echo "$*"
@@ -60,14 +60,56 @@ prepare() {
   cp -a store run prepared/
 }
 
-# crashed N ARG…: podman on the prepared store, killed at point N (0: not at all).
+# crashed N ARG…: podman on the prepared store, killed at point N (0: not at all); with $alone itself only, while what it started goes on.
 crashed() {
   local mount
   for mount in $(mounts); do umount -l "$mount"; done
   rm -rf store run tmp
   mkdir tmp
   cp -a prepared/store prepared/run .
-  timeout --kill-after=5 300 "$crash" --kill "$1" --log points "$PWD/store" "$PWD/run" -- "$podman" "${@:2}" >out 2>err
+  set -- timeout --kill-after=5 300 "$crash" --kill "$1" --alone "${alone:+$PWD/killed}" --log points "$PWD/store" "$PWD/run" -- "$podman" "${@:2}"
+  if [ -z "$alone" ]; then
+    "$@" >out 2>err
+    return
+  fi
+  rm -f killed
+  "$@" >crash.out 2>crash.err &
+  tracer=$!
+  until [ -e killed ] || ! kill -0 $tracer 2>/dev/null; do sleep 0.05; done
+}
+
+# nobody_left: what the command started has ended, too.
+nobody_left() {
+  [ -n "$alone" ] || return 0
+  ends && return
+  # libpod tells of a container when it was created: of one that was being created when podman was killed, nobody knows
+  [ "$(traced comm | grep -vx cvmfs-view | sort | uniq | tr '\n' ' ')" = "conmon crun " ] || fail "what podman started has not ended: $(traced cmdline | tr '\0' ' ')" || return 1
+  traced pid crun | xargs kill -KILL
+  ends || fail "what podman started has not ended with its container: $(traced cmdline | tr '\0' ' ')" || return 1
+  fail "as upstream's: a container that nobody knows, created and not started"
+}
+
+# ends: within ten seconds, all that was traced.
+ends() {
+  local n status=0
+  for ((n = 0; n < 200; n++)); do
+    kill -0 $tracer 2>/dev/null || break
+    sleep 0.05
+  done
+  [ "$n" -lt 200 ] || return 1
+  wait $tracer || status=$?
+  [ "$status" = 137 ] || fail "the tracer's exit status is $status: $(<crash.err)"
+}
+
+# traced WHAT [NAME]: of processes that are traced, those with this name: their pid, or this file in /proc.
+traced() {
+  local dir tracers
+  tracers=$(ls "/proc/$(pgrep -P $tracer)/task")
+  for dir in /proc/[0-9]*; do
+    grep -qxFf <(sed 's/^/TracerPid:\t/' <<<"$tracers") "$dir/status" 2>/dev/null || continue
+    [ -z "${2:-}" ] || [ "$(<"$dir/comm")" = "$2" ] || continue
+    if [ "$1" = pid ]; then basename "$dir"; else cat "$dir/$1"; fi
+  done
 }
 
 # contents: all that a container of the image holds.
@@ -159,7 +201,7 @@ crash_points() {
   local label=$1 kept=$2 command points point tried=0 step first failed=() theirs=() modes=(auto off)
   shift 2
   printf -v command '%q ' "$@"
-  crash_inside "prepare && crashed 0 $command" || { cat "$T/user/err"; return 1; }
+  CRASH_ALONE='' crash_inside "prepare && crashed 0 $command" || { cat "$T/user/err"; return 1; }
   points=$(wc -l <"$T/user/points")
   [ "$points" -gt 20 ] || fail "$points kill points are too few to be true" || return 1
   [ -z "${CRASH_LOG:-}" ] || { echo "== $label"; cat "$T/user/points"; } >>"$CRASH_LOG"
@@ -172,9 +214,9 @@ crash_points() {
   first=$((CRASH_SEED % step + 1))
   for ((point = first; point <= points; point += step)); do
     tried=$((tried + 1))
-    if ! crash_inside "crashed $point $command; next $kept ${modes[point / step % 2]} '${SKIPPED:-}'" >"$T/next" 2>&1; then
+    if ! crash_inside "crashed $point $command; next $kept ${modes[point / step % 2]} '${SKIPPED:-}' && nobody_left" >"$T/next" 2>&1; then
       if grep -q "^as upstream's: " "$T/next"; then theirs+=("$point"); else failed+=("$point"); fi
-      echo "killed at $(tail -n 1 "$T/user/points")"
+      echo "killed at $(sed -n "$point p" "$T/user/points")"
       cat "$T/next"
     fi
     view_servers_end || return 1
@@ -199,7 +241,7 @@ upstream_killed() {
   crash_inside "crashed 0 $command" || { cat "$T/user/err"; return 1; }
   point=$(grep -nE -m 1 -- "$point" "$T/user/points" | cut -d: -f1)
   [ -n "$point" ] || fail "there is no such point" || return 1
-  crash_inside "crashed $point $command; tail -n 1 points; $next"
+  crash_inside "crashed $point $command; sed -n $point'p' points; $next"
 }
 
 # upstream_leaves POINT LEFT ARG…: and leaves a name that LEFT matches when all is removed.
