@@ -57,9 +57,10 @@ demo: ## Pull and run a real image with and without CVMFS, print a table [IMAGE=
 	IMAGE='$(IMAGE)' REPOSITORY='$(REPOSITORY)' tests/system/demo
 
 .PHONY: test
-test: ## All that CI runs: deps, unit, licences, patch-check, lint, system
+test: ## All that CI runs: deps, unit, unit-patched, licences, patch-check, lint, system
 	.ci/deps test
 	$(MAKE) unit
+	$(MAKE) unit-patched
 	$(MAKE) licences
 	$(MAKE) series-selftest
 	$(MAKE) patch-check
@@ -113,6 +114,11 @@ unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages, with all
 		(set -x; cd "_build/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
 			go test -trimpath -buildvcs=false -tags '$(TAGS)' $(GOTESTFLAGS) "./$${package#*/}"); \
 	done
+
+# As root, since most of them mount.
+.PHONY: unit-patched
+unit-patched: materialise ## Run the Go tests that the series add to the patched modules
+	.ci/series test
 
 .PHONY: system
 system: build ## Run the system tests, rootless first [TESTS=030 JOBS=1]
