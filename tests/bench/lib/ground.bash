@@ -3,6 +3,7 @@
 #   local    ordinary layers, the kernel's overlayfs: what all others are measured by
 #   served   layers from the repository, a served view, the kernel's overlayfs: the product
 #   program  the same view under fuse-overlayfs, as mount_program
+#   floor    the image is there already, for pulls
 #   peer     fuse-overlayfs straight over the repository's layer directories, without the product
 
 # site_start LAYOUT…: serve and publish all images of these layouts, mount the tree. Sets IMAGES.
@@ -41,7 +42,7 @@ node() {
 # image_pull IMAGE: as the node's variant has it.
 image_pull() {
   case $VARIANT in
-    local) rootless_podman pull --quiet --cvmfs=off "$REGISTRY/$1" ;;
+    local | floor) rootless_podman pull --quiet --cvmfs=off "$REGISTRY/$1" ;;
     peer) ;;
     *) rootless_podman pull --quiet --cvmfs=only "$REGISTRY/$1" ;;
   esac >/dev/null

@@ -30,5 +30,5 @@ memory_state() {
     return
   fi
   names=$(jq '.runs[0].names' <<<"$DETAIL")
-  record memory "bytes a name, $1" B "$(jq --argjson idle "$IDLE" --argjson names "$names" '(.rss - $idle) / $names | round' <<<"$state")" "$round"
+  record memory "bytes a name, $1" "B of memory" "$(jq --argjson idle "$IDLE" --argjson names "$names" '(.rss - $idle) / $names | round' <<<"$state")" "$round"
 }

@@ -9,7 +9,6 @@
 //	measure pause                          wait for a signal: what keeps a container alive
 //	measure nothing                        end at once
 //	measure tree DIR LAYERS SHAPE DIRS FILES SIZE    write layer tars of a tree, see tree.go
-//	measure report                         read records, print the table, see report.go
 //
 // Each timed job prints one JSON document: what each run took and met.
 package main
@@ -48,8 +47,6 @@ func run(args []string) error {
 		return printDirs(args[0])
 	case job == "tree" && len(args) == 6:
 		return writeTree(args)
-	case job == "report" && len(args) == 0:
-		return report(os.Stdin, os.Stdout)
 	case job == "command" && len(args) > 1:
 		return timed(args[:1], func() (Result, error) { return command(args[1:]) })
 	case job == "absent" && len(args) > 0:

@@ -19,6 +19,9 @@ type Result struct {
 	Bytes   int64   `json:"bytes,omitempty"`  // of contents read
 	Denied  int64   `json:"denied,omitempty"` // EACCES, as a repository answers for what others may not read
 	Errors  int64   `json:"errors,omitempty"` // any other error
+
+	CPU float64 `json:"cpu,omitempty"` // seconds of a command and what it waited for
+	RSS int64   `json:"rss,omitempty"` // bytes, at most, of one of them
 }
 
 func (r *Result) fail(err error) {
@@ -162,5 +165,12 @@ func command(argv []string) (Result, error) {
 	if err := cmd.Run(); err != nil {
 		return Result{}, fmt.Errorf("running %q: %w", argv, err)
 	}
-	return Result{Seconds: time.Since(started).Seconds()}, nil
+	r := Result{
+		Seconds: time.Since(started).Seconds(),
+		CPU:     (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		r.RSS = usage.Maxrss * 1024
+	}
+	return r, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // Record is one measured value: of one variant, in one round.
@@ -20,46 +19,45 @@ type Record struct {
 	Round   int     `json:"round"`
 }
 
-// local is the variant that others are measured by: ordinary layers.
+// local is the variant that others are measured by, ordinary layers, but for
+// the parts that have another base.
 const local = "local"
+
+var bases = map[string]string{"pull": "floor"}
 
 // table collects the values of one part, in the order in which they came.
 type table struct {
+	base          string
 	rows, columns []string
 	unit          map[string]string
-	values        map[[2]string][]float64
+	values        map[cell][]Record
 }
 
-// report reads records, one JSON document after another, and prints a table
-// for each part: medians, with the least and the most. Seconds become ratios to
-// local layers in the same run, where that variant was measured.
-func report(in io.Reader, out io.Writer) error {
-	tables := map[string]*table{}
-	var order []string
+// cell is where the values of one measure and one variant stand.
+type cell struct{ measure, variant string }
+
+// tables reads records, one JSON document after another, and returns one table
+// for each part, in the order in which they came.
+func tables(in io.Reader) (parts []string, byPart map[string]*table, err error) {
+	byPart = map[string]*table{}
 	for d := json.NewDecoder(in); ; {
 		var r Record
 		if err := d.Decode(&r); errors.Is(err, io.EOF) {
-			break
+			return parts, byPart, nil
 		} else if err != nil {
-			return fmt.Errorf("reading records: %w", err)
+			return nil, nil, fmt.Errorf("reading records: %w", err)
 		}
-		t := tables[r.Part]
+		t := byPart[r.Part]
 		if t == nil {
-			t = &table{unit: map[string]string{}, values: map[[2]string][]float64{}}
-			tables[r.Part] = t
-			order = append(order, r.Part)
+			t = &table{base: local, unit: map[string]string{}, values: map[cell][]Record{}}
+			if base, ok := bases[r.Part]; ok {
+				t.base = base
+			}
+			byPart[r.Part] = t
+			parts = append(parts, r.Part)
 		}
 		t.add(r)
 	}
-	for _, part := range order {
-		fmt.Fprintf(out, "\n%s\n\n", part)
-		w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-		tables[part].print(w)
-		if err := w.Flush(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (t *table) add(r Record) {
@@ -70,41 +68,50 @@ func (t *table) add(r Record) {
 	if !slices.Contains(t.columns, r.Variant) {
 		t.columns = append(t.columns, r.Variant)
 	}
-	key := [2]string{r.Measure, r.Variant}
-	t.values[key] = append(t.values[key], r.Value)
+	key := cell{r.Measure, r.Variant}
+	t.values[key] = append(t.values[key], r)
 }
 
 func (t *table) print(w io.Writer) {
-	if i := slices.Index(t.columns, local); i > 0 {
-		t.columns = slices.Insert(slices.Delete(t.columns, i, i+1), 0, local)
+	if i := slices.Index(t.columns, t.base); i > 0 {
+		t.columns = slices.Insert(slices.Delete(t.columns, i, i+1), 0, t.base)
 	}
 	fmt.Fprintf(w, "| \t| %s\t|\n", strings.Join(t.columns, "\t| "))
 	fmt.Fprintf(w, "| ---\t|%s\n", strings.Repeat(" ---:\t|", len(t.columns)))
 	for _, row := range t.rows {
 		fmt.Fprintf(w, "| %s", row)
 		for _, column := range t.columns {
-			fmt.Fprintf(w, "\t| %s", t.cell(row, column))
+			fmt.Fprintf(w, "\t| %s", t.text(row, column))
 		}
 		fmt.Fprintln(w, "\t|")
 	}
 }
 
-// cell is "median s" for local layers, "ratio (least-most)" for what is
-// compared with them, "median unit" for what is not.
-func (t *table) cell(row, column string) string {
-	v := spreadOf(t.values[[2]string{row, column}])
+// text is "median s" for the base, "ratio (least-most)" for what is compared
+// with it, "median unit" for what is not.
+func (t *table) text(row, column string) string {
+	v := spreadOf(t.of(row, column))
 	if v.n == 0 {
 		return "-"
 	}
-	base := spreadOf(t.values[[2]string{row, local}])
+	base := spreadOf(t.of(row, t.base))
 	switch unit := t.unit[row]; {
-	case unit == "s" && column != local && base.median > 0:
+	case unit == "s" && column != t.base && base.median > 0:
 		return fmt.Sprintf("%.2f (%.2f-%.2f)", v.median/base.median, v.least/base.median, v.most/base.median)
 	case unit == "s":
 		return fmt.Sprintf("%.3f s (%.3f-%.3f)", v.median, v.least, v.most)
 	default:
 		return strings.TrimSpace(number(v.median) + " " + unit)
 	}
+}
+
+// of returns the values of a cell.
+func (t *table) of(measure, variant string) []float64 {
+	var values []float64
+	for _, r := range t.values[cell{measure, variant}] {
+		values = append(values, r.Value)
+	}
+	return values
 }
 
 func number(v float64) string {
