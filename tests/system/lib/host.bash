@@ -142,7 +142,7 @@ host_user_lacks() {
 host_tools() {
   # static: some run in containers
   (cd "$CHECKOUT" && PATH=$(.ci/find-go):$PATH GOWORK=off CGO_ENABLED=0 go build -o "$TOOLS/" \
-    ./tests/system/crash ./tests/system/images ./tests/system/oracle ./tests/system/registry) || die "cannot build the test tools"
+    ./tests/system/crash ./tests/system/images ./tests/system/oracle ./tests/system/pages ./tests/system/registry) || die "cannot build the test tools"
 }
 
 # host_undo: end what the run started and remove its directory.

@@ -1,0 +1,73 @@
+# The pages for users, run: their commands in the order in which a reader meets them. tests/system/pages says how a block is marked.
+# shellcheck disable=SC2154 # what is used is the other files'
+
+# page_text PAGE: with the names of this test in place of the reader's. All that is replaced is here.
+page_text() {
+  sed -e "s|docker\.io/|$REGISTRY/|g" -e "s|registry\.example\.org/|$REGISTRY/|g" \
+    -e "s|/cvmfs/|$T/cvmfs/|g" -e "s|/srv/|$T/srv/|g" -e "s|/local/|$T/local/|g" -e "s|/etc/|$T/etc/|g" -e "s|/run/images|$T/run-images|g" \
+    "$CHECKOUT/$1"
+}
+
+# page_file PAGE NAME: the file of this name, as the page has it.
+page_file() {
+  page_text "$1" >"$T/page"
+  "$TOOLS/pages" file "$(sed "s|^/etc/|$T/etc/|" <<<"$2")" <"$T/page"
+}
+
+# page_run PAGE ACCOUNT COMMAND…: the page's commands of an account ("" is the page's own), by a shell that COMMAND starts; and what they
+# print is what the page says.
+page_run() {
+  local page=$1 account=$2 dir status=0
+  shift 2
+  dir=$(mktemp -d "$T/page.XXXX")
+  chmod 777 "$dir"
+  page_text "$page" >"$dir/page"
+  "$TOOLS/pages" script "$account" "$dir" <"$dir/page" >"$dir/script" || return 1
+  "$@" bash "$dir/script" </dev/null || status=$?
+  if [ "$status" != 0 ]; then
+    cat "$dir/$(cat "$dir/last")"
+    fail "$page, line $(cat "$dir/last"): exit status $status"
+    return
+  fi
+  "$TOOLS/pages" prints "$account" "$dir" <"$dir/page" || fail "$page does not say what its commands print"
+}
+
+# page_user CMD…: as the test account, in an empty directory, as who has just logged in. What the page calls his cvmfs.conf is his.
+page_user() {
+  local conf=$T/user/home/.config/containers/cvmfs.conf
+  rootless mkdir -p "$T/user/home/work"
+  [ -e "$conf" ] || rootless touch "$conf"
+  rootless env -C "$T/user/home/work" CONTAINERS_CVMFS_CONF_OVERRIDE="$conf" PATH="$T/bin:$BIN:/usr/bin:/usr/sbin:/bin:/sbin" \
+    timeout --kill-after=5 "$PODMAN_TIMEOUT" "$@"
+}
+
+# pages_site: the registry, the repository and the images that the pages speak of. What they call python3 is a shell.
+pages_site() {
+  pages_images || return 1
+  registry_start "$RUN/pages/analysis" "$RUN/pages/debian"
+  if [ ! -d "$RUN/pages/tree" ]; then
+    publish cms/analysis:3 "$RUN/pages/tree" || return 1
+  fi
+  repository_mount "$RUN/pages/tree" unpacked.cern.ch
+  cvmfs_conf
+}
+
+pages_images() {
+  [ ! -d "$RUN/pages" ] || return 0
+  local new=$RUN/pages.new name
+  mkdir -p "$new"/base/{bin,etc,opt/old,root,tmp} "$new"/python/{opt,usr/bin}
+  cp "$(busybox_path)" "$new/base/bin/busybox"
+  for name in cat echo env id ls sh sleep touch true; do ln -s busybox "$new/base/bin/$name"; done
+  echo 'root:x:0:0::/root:/bin/sh' >"$new/base/etc/passwd"
+  echo 'root:*:::::::' >"$new/base/etc/shadow"
+  chmod 640 "$new/base/etc/shadow"
+  chmod 700 "$new/base/root"
+  chmod 1777 "$new/base/tmp"
+  touch "$new/python/opt/.wh.old"
+  # shellcheck disable=SC2016 # the container's
+  printf '%s\n' '#!/bin/sh' '[ ! -r "$1" ] || exec sh "$@"' 'echo "python3 $*"' >"$new/python/usr/bin/python3"
+  chmod 755 "$new/python/usr/bin/python3"
+  for name in base python; do tar --owner=0 --group=0 -C "$new/$name" -cf "$new/$name.tar" . || return 1; done
+  "$TOOLS/images" assemble "$new/analysis" cms/analysis:3 "$new/base.tar" "$new/python.tar" &&
+    "$TOOLS/images" assemble "$new/debian" library/debian:12 "$new/base.tar" && mv "$new" "$RUN/pages"
+}
