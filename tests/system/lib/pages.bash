@@ -44,7 +44,7 @@ page_user() {
 # pages_site: the registry, the repository and the images that the pages speak of. What they call python3 is a shell.
 pages_site() {
   pages_images || return 1
-  registry_start "$RUN/pages/analysis" "$RUN/pages/debian"
+  registry_start "$RUN/pages/analysis" "$RUN/pages/library"
   if [ ! -d "$RUN/pages/tree" ]; then
     publish cms/analysis:3 "$RUN/pages/tree" || return 1
   fi
@@ -55,7 +55,7 @@ pages_site() {
 pages_images() {
   [ ! -d "$RUN/pages" ] || return 0
   local new=$RUN/pages.new name
-  mkdir -p "$new"/base/{bin,etc,opt/old,root,tmp} "$new"/python/{opt,usr/bin}
+  mkdir -p "$new"/base/{bin,etc,opt/old,root,tmp} "$new"/python/{opt,usr/bin} "$new/debian/etc"
   cp "$(busybox_path)" "$new/base/bin/busybox"
   for name in cat echo env id ls sh sleep touch true; do ln -s busybox "$new/base/bin/$name"; done
   echo 'root:x:0:0::/root:/bin/sh' >"$new/base/etc/passwd"
@@ -67,7 +67,8 @@ pages_images() {
   # shellcheck disable=SC2016 # the container's
   printf '%s\n' '#!/bin/sh' '[ ! -r "$1" ] || exec sh "$@"' 'echo "python3 $*"' >"$new/python/usr/bin/python3"
   chmod 755 "$new/python/usr/bin/python3"
-  for name in base python; do tar --owner=0 --group=0 -C "$new/$name" -cf "$new/$name.tar" . || return 1; done
+  echo 12 >"$new/debian/etc/debian_version"
+  for name in base python debian; do tar --owner=0 --group=0 -C "$new/$name" -cf "$new/$name.tar" . || return 1; done
   "$TOOLS/images" assemble "$new/analysis" cms/analysis:3 "$new/base.tar" "$new/python.tar" &&
-    "$TOOLS/images" assemble "$new/debian" library/debian:12 "$new/base.tar" && mv "$new" "$RUN/pages"
+    "$TOOLS/images" assemble "$new/library" library/debian:12 "$new/base.tar" "$new/debian.tar" && mv "$new" "$RUN/pages"
 }

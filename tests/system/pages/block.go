@@ -18,26 +18,26 @@ const (
 
 // block is one block of code.
 type block struct {
-	line    int // where it begins, from 1
-	text    string
-	kind    kind
-	name    string // of a file
-	why     string // it is skipped
-	account string // "" is the page's own
-	fails   bool
+	line  int // where it begins, from 1
+	text  string
+	kind  kind
+	name  string // of a file
+	why   string // it is skipped
+	shell string // "" is the page's own
+	fails bool
 }
 
 var (
-	markLine = regexp.MustCompile(`^<!-- (not run: .+|file: \S+|prints|fails|run as: \S+) -->$`)
+	markLine = regexp.MustCompile(`^<!-- (not run: .+|file: \S+|prints|fails|shell: \S+) -->$`)
 	// Anything that means to be a mark, so that a slip does not turn it into none.
-	likeMark = regexp.MustCompile(`(?i)^<!-- *(not[ -]run|files?:|prints?|fails?|run)\b`)
+	likeMark = regexp.MustCompile(`(?i)^<!-- *(not[ -]run|files?:|prints?|fails?|shell|run)\b`)
 )
 
 // parse finds the blocks of a page.
 func parse(page string) ([]block, error) {
 	var blocks []block
 	var marks []string
-	account := ""
+	shell := ""
 	lines := strings.Split(page, "\n")
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
@@ -53,7 +53,7 @@ func parse(page string) ([]block, error) {
 			if b.text, i, err = code(lines, i); err != nil {
 				return nil, err
 			}
-			if err := b.mark(marks, &account, blocks); err != nil {
+			if err := b.mark(marks, &shell, blocks); err != nil {
 				return nil, fmt.Errorf("line %d: %w", b.line, err)
 			}
 			blocks, marks = append(blocks, b), nil
@@ -96,7 +96,7 @@ func indented(line string) bool {
 }
 
 // mark applies what stands above a block.
-func (b *block) mark(marks []string, account *string, before []block) error {
+func (b *block) mark(marks []string, shell *string, before []block) error {
 	kinds := 0
 	for _, m := range marks {
 		what, value, _ := strings.Cut(m, ": ")
@@ -112,17 +112,17 @@ func (b *block) mark(marks []string, account *string, before []block) error {
 			kinds++
 		case "fails":
 			b.fails = true
-		case "run as":
-			*account = value
+		case "shell":
+			*shell = value
 		}
 	}
-	b.account = *account
+	b.shell = *shell
 	switch {
 	case kinds > 1:
 		return fmt.Errorf("it is marked as more than one thing")
 	case b.fails && b.kind != command:
 		return fmt.Errorf("only a command fails")
-	case b.kind == output && (len(before) == 0 || before[len(before)-1].kind != command || before[len(before)-1].account != b.account):
+	case b.kind == output && (len(before) == 0 || before[len(before)-1].kind != command || before[len(before)-1].shell != b.shell):
 		return fmt.Errorf("it is what a command prints, and none stands before it")
 	}
 	return nil

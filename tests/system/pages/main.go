@@ -1,9 +1,9 @@
 // Command pages reads the pages for users, so that what they say can be run
 // and held against what happens. Its jobs, each on a page from standard input:
 //
-//	pages script ACCOUNT DIR   the commands of an account, as a script for bash that leaves what each block prints in DIR
-//	pages prints ACCOUNT DIR   hold that against what the page says that they print
-//	pages file NAME            the block that is the file NAME
+//	pages script SHELL DIR   the commands for a shell, as a script for bash that leaves what each block prints in DIR
+//	pages prints SHELL DIR   hold that against what the page says that they print
+//	pages file NAME          the block that is the file NAME
 //
 // A block is what Markdown takes for code: indented by four spaces, or fenced.
 // It is a command unless an HTML comment right above it, which readers do not
@@ -13,7 +13,7 @@
 //	<!-- file: NAME -->        a file, which is put in place as the commands before it are run
 //	<!-- prints -->            what the block before it prints: each line, in this order; … stands for anything
 //	<!-- fails -->             a command whose last line fails
-//	<!-- run as: ACCOUNT -->   this block, and all that follow, are another account's
+//	<!-- shell: NAME -->        this block, and all that follow, are for another shell
 //
 // A script is one shell: what a block sets, later blocks of the account have.
 // The names on a page are the reader's; who runs it replaces them first.
@@ -55,6 +55,6 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		}
 		return fmt.Errorf("the page has no block that is the file %q", args[1])
 	default:
-		return fmt.Errorf("usage: script ACCOUNT DIR | prints ACCOUNT DIR | file NAME")
+		return fmt.Errorf("usage: script SHELL DIR | prints SHELL DIR | file NAME")
 	}
 }

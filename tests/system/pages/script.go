@@ -14,12 +14,12 @@ import (
 // end closes a file in a script.
 const end = "END_OF_THE_FILE"
 
-// script writes an account's commands and files, in the page's order.
-func script(w io.Writer, blocks []block, account, dir string) error {
+// script writes a shell's commands and files, in the page's order.
+func script(w io.Writer, blocks []block, shell, dir string) error {
 	var s strings.Builder
 	some := false
 	for _, b := range blocks {
-		if b.account != account || (b.kind != command && b.kind != file) {
+		if b.shell != shell || (b.kind != command && b.kind != file) {
 			continue
 		}
 		some = true
@@ -35,17 +35,17 @@ func script(w io.Writer, blocks []block, account, dir string) error {
 		}
 	}
 	if !some {
-		return fmt.Errorf("the page has no commands of account %q", account)
+		return fmt.Errorf("the page has no commands for shell %q", shell)
 	}
 	_, err := fmt.Fprintf(w, "set -euo pipefail\n%s", s.String())
 	return err
 }
 
 // prints compares what blocks have printed with what the page says.
-func prints(blocks []block, account, dir string) error {
+func prints(blocks []block, shell, dir string) error {
 	var failed []error
 	for i, b := range blocks {
-		if b.kind != output || b.account != account {
+		if b.kind != output || b.shell != shell {
 			continue
 		}
 		printed, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(blocks[i-1].line)))
