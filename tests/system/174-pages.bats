@@ -1,5 +1,5 @@
 # What the pages for users, admins and publishers tell a reader to type works as it stands there, and prints what they say.
-# docs/admin.md's configuration is 172's.
+# docs/admin.md is 172's.
 
 load lib/bats
 load lib/pages
@@ -40,4 +40,82 @@ SH
   page_run docs/publish.md verify page_user
   # a user who is not root has mounted the repository where podman alone sees it
   ! is_root || page_run docs/publish.md node page_user
+}
+
+@test "docs/shared-store.md" {
+  needs_root # for an account beside the user's
+  pages_site
+  mkdir "$T/srv"
+  page_run docs/shared-store.md admin page_root
+  # with the page's configuration, the store is where podman has it by itself
+  local conf=$T/user/home/.config/containers/storage.conf
+  rootless mkdir -p "$T/user/home/.local/share/containers"
+  rootless ln -s "$T/user/store" "$T/user/home/.local/share/containers/storage"
+  page_run docs/shared-store.md user page_user env CONTAINERS_STORAGE_CONF="$conf"
+  cp "$conf" "$T/user/conf"
+  run_podman images --format '{{.Repository}} {{.ReadOnly}}'
+  equal "$output" "$REGISTRY/cms/analysis true"
+  layers_are user 0 0
+}
+
+# fails_with WORDS ARG…: podman fails and says so.
+fails_with() {
+  run_podman '1|12[0-9]|255' "${@:2}"
+  contains "$stderr" "$1"
+}
+
+# Each command of the page, after the message that it is for.
+@test "docs/troubleshooting.md: repositories and layers" {
+  pages_site
+  local image=$REGISTRY/cms/analysis:3 layer
+  layer=$(layer_dir "$("$TOOLS/images" list "$RUN/pages/analysis" | awk '$2 == 1 { print $3 }')")
+  page_run docs/troubleshooting.md "" page_user
+  run_podman pull --quiet --cvmfs=only "$image"
+
+  repository_unmount
+  fails_with "is it mounted? A repository that was mounted after podman's pause process" run --rm "$image" true
+  repository_mount "$RUN/pages/tree" unpacked.cern.ch
+  page_run docs/troubleshooting.md unmounted page_user
+  run_podman run --rm "$image" true
+
+  repository_ctl remove "$layer"
+  fails_with "the repository no longer has what image" run --rm "$image" true
+  page_run docs/troubleshooting.md lost page_user
+  run_podman run --rm "$image" true
+  layers_are user 1 1
+
+  run_podman rmi "$image"
+  fails_with "layer unknown: not in" pull --quiet --cvmfs=only "$image"
+  page_run docs/troubleshooting.md only page_user
+  layers_are user 1 1
+}
+
+@test "docs/troubleshooting.md: containers, blobs, configuration" {
+  pages_site
+  local image=$REGISTRY/cms/analysis:3 pid
+  run_podman pull --quiet --cvmfs=only "$image"
+  run_podman run --detach --name job "$image" sleep 1000
+  for pid in $(test_processes "$T"); do
+    [ "$(cat "/proc/$pid/comm")" != cvmfs-view ] || kill -9 "$pid"
+  done
+  echo 2 >/proc/sys/vm/drop_caches 2>/dev/null || true
+  fails_with "ransport endpoint is not connected" exec job ls /opt
+  page_run docs/troubleshooting.md died page_user
+  run_podman exec job ls /opt
+  run_podman rm --force --time 0 job
+
+  cvmfs_conf 'view = "direct"'
+  fails_with '(view = "direct")' run --rm "$image" true
+  page_run docs/troubleshooting.md direct page_user
+  cvmfs_conf 'colour = "blue"'
+  fails_with 'unknown key "colour"' info
+  cvmfs_conf
+  page_run docs/troubleshooting.md configuration page_user
+
+  fails_with "the store does not have blob" save --quiet --output "$T/user/home/saved" "$image"
+  page_run docs/troubleshooting.md blobs page_user
+  run_podman rmi "$image"
+  run_podman pull --quiet --cvmfs=only "$image"
+  page_run docs/troubleshooting.md stock page_user
+  layers_are user 0 2
 }

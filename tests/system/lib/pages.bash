@@ -3,15 +3,8 @@
 
 # page_text PAGE: with the names of this test in place of the reader's. All that is replaced is here.
 page_text() {
-  sed -e "s|docker\.io/|$REGISTRY/|g" -e "s|registry\.example\.org/|$REGISTRY/|g" \
-    -e "s|/cvmfs/|$T/cvmfs/|g" -e "s|/srv/|$T/srv/|g" -e "s|/local/|$T/local/|g" -e "s|/etc/|$T/etc/|g" -e "s|/run/images|$T/run-images|g" \
-    "$CHECKOUT/$1"
-}
-
-# page_file PAGE NAME: the file of this name, as the page has it.
-page_file() {
-  page_text "$1" >"$T/page"
-  "$TOOLS/pages" file "$(sed "s|^/etc/|$T/etc/|" <<<"$2")" <"$T/page"
+  sed -e "s#docker\.io/#$REGISTRY/#g" -e "s#registry\.example\.org/#$REGISTRY/#g" \
+    -e "s#\(^\|[^a-z]\)/\(cvmfs\|etc\|local\|srv\)/#\1$T/\2/#g" -e "s#/run/images#$T/run-images#g" "$CHECKOUT/$1"
 }
 
 # page_run PAGE ACCOUNT COMMAND…: the page's commands of an account ("" is the page's own), by a shell that COMMAND starts; and what they
@@ -31,6 +24,9 @@ page_run() {
   fi
   "$TOOLS/pages" prints "$account" "$dir" <"$dir/page" || fail "$page does not say what its commands print"
 }
+
+# page_root CMD…: as root; podman has a store of its own below the directory of the test.
+page_root() { as_root timeout --kill-after=5 "$PODMAN_TIMEOUT" "$@"; }
 
 # page_user CMD…: as the test account, in an empty directory, as who has just logged in. What the page calls his cvmfs.conf is his.
 page_user() {
