@@ -119,3 +119,9 @@ fails_with() {
   page_run docs/troubleshooting.md stock page_user
   layers_are user 0 2
 }
+
+@test "README.md" {
+  pages_site
+  page_run README.md first page_user
+  page_run README.md look page_user
+}
