@@ -37,7 +37,7 @@ page_user() {
     timeout --kill-after=5 "$PODMAN_TIMEOUT" "$@"
 }
 
-# pages_site: the registry, the repository and the images that the pages speak of. What they call python3 is a shell.
+# pages_site: the registry, the repository and the images that the pages speak of. What they call python3 is a shell that prints.
 pages_site() {
   pages_images || return 1
   registry_start "$RUN/pages/analysis" "$RUN/pages/library"
@@ -53,15 +53,18 @@ pages_images() {
   local new=$RUN/pages.new name
   mkdir -p "$new"/base/{bin,etc,opt/old,root,tmp} "$new"/python/{opt,usr/bin} "$new/debian/etc"
   cp "$(busybox_path)" "$new/base/bin/busybox"
-  for name in cat echo env id ls sh sleep touch true; do ln -s busybox "$new/base/bin/$name"; done
+  for name in cat echo env id ls sed sh sleep touch true; do ln -s busybox "$new/base/bin/$name"; done
   echo 'root:x:0:0::/root:/bin/sh' >"$new/base/etc/passwd"
   echo 'root:*:::::::' >"$new/base/etc/shadow"
   chmod 640 "$new/base/etc/shadow"
   chmod 700 "$new/base/root"
   chmod 1777 "$new/base/tmp"
   touch "$new/python/opt/.wh.old"
-  # shellcheck disable=SC2016 # the container's
-  printf '%s\n' '#!/bin/sh' '[ ! -r "$1" ] || exec sh "$@"' 'echo "python3 $*"' >"$new/python/usr/bin/python3"
+  cat >"$new/python/usr/bin/python3" <<'SH'
+#!/bin/sh
+[ -r "$1" ] || exec echo "python3 $*"
+sed 's/^print("\(.*\)")$/echo \1/' "$1" | sh
+SH
   chmod 755 "$new/python/usr/bin/python3"
   echo 12 >"$new/debian/etc/debian_version"
   for name in base python debian; do tar --owner=0 --group=0 -C "$new/$name" -cf "$new/$name.tar" . || return 1; done
