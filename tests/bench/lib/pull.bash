@@ -24,6 +24,7 @@ bench_pull() {
         pull_one
       done
     done
+    # shellcheck disable=SC2034 # record's column
     VARIANT=served
     record pull "a layer more" ms "$(awk -v least="${took[layers:$PULL_FEWEST]}" -v most="${took[layers:$PULL_MOST]}" \
       -v n=$((PULL_MOST - PULL_FEWEST)) 'BEGIN { printf "%.3f", (most - least) / n * 1000 }')" "$round"
