@@ -24,12 +24,11 @@ rounds() {
   local n end=$((SECONDS + ${SOAK_SECONDS:-100000}))
   for ((n = 1; n <= $1 && SECONDS < end; n++)); do
     rootless_podman pull --quiet --cvmfs=only "$REGISTRY/small/kinds:1" >/dev/null || return 1
-    [ "$(rootless_podman run --name one "$REGISTRY/small/kinds:1" cat /kinds/plain)" = plain ] || return 1
+    gives plain rootless_podman one "$REGISTRY/small/kinds:1" cat /kinds/plain || return 1
     rootless_podman rm one >/dev/null || return 1
     rootless_podman rmi "$REGISTRY/small/kinds:1" >/dev/null || return 1
     remote pull --quiet --cvmfs=only "$REGISTRY/small/user:1" >/dev/null || return 1
-    remote_run two "$REGISTRY/small/user:1" id -u || return 1
-    [ "$(<"$T/ran")" = 1000 ] || return 1
+    gives 1000 remote two "$REGISTRY/small/user:1" id -u || return 1
     remote rm two >/dev/null || return 1
     remote rmi "$REGISTRY/small/user:1" >/dev/null || return 1
     [ $((n % 100)) != 0 ] || echo "$(date +%T) $n rounds: $(memory)" >>"${SOAK_LOG:-/dev/null}"
@@ -37,13 +36,19 @@ rounds() {
   DONE=$((n - 1))
 }
 
-# remote_run NAME ARG…: what it prints is in $T/ran. Upstream's service may find the socket closed on which conmon would have told
-# it of a container that has ended already; the container has run all the same.
-remote_run() {
-  remote run --name "$@" >"$T/ran" 2>"$T/stderr" && return
-  grep -q 'attach: read: connection reset by peer' "$T/stderr" || { cat "$T/stderr"; return 1; }
-  RESETS=$((RESETS + 1))
-  remote wait "$1" && remote logs "$1" >"$T/ran"
+# gives OUTPUT PODMAN NAME ARG…: what a container prints. Podman may find the socket closed on which conmon would have told it of
+# one that has ended already: upstream's, and the container has run all the same.
+gives() {
+  local status=0
+  "$2" run --name "${@:3}" >"$T/ran" 2>"$T/stderr" || status=$?
+  if [ "$status" != 0 ] && grep -q 'attach: read: connection reset by peer' "$T/stderr"; then
+    RESETS=$((RESETS + 1))
+    "$2" wait "$3" && "$2" logs "$3" >"$T/ran" && status=0
+  fi
+  [ "$status" = 0 ] && [ "$(<"$T/ran")" = "$1" ] && return
+  "$2" ps --all
+  "$2" logs "$3"
+  fail "run --name ${*:3}: exit status $status, '$(<"$T/ran")', $(<"$T/stderr")"
 }
 
 remote() { PODMAN=$T/podman-remote rootless_podman "$@"; }
