@@ -54,7 +54,8 @@ moment() {
   local cell
   grep -q ^Error "$T/stderr" || sed -i '1s/^/Error: /' "$T/stderr" # of a program in the container
   # which call of the program is the first to meet the fault is chance
-  sed -i -E 's/^Error: (OCI runtime error: crun: open executable|cat: .*): /Error: a program in the container: /' "$T/stderr"
+  [[ $stderr != *"OCI runtime"* ]] || contains "$stderr" "$REPOSITORY"
+  sed -i -E 's/^Error: (OCI runtime error: repository .*: crun: open executable|cat: .*): /Error: a program in the container: /' "$T/stderr"
   cell=$(outcome)$(downloaded)
   [[ $stderr != *level=warning*"$REPOSITORY"* ]] || cell+=", warns"
   [[ $cell != refused* ]] || [[ $1 == "in a container" ]] || contains "$stderr" "${NAMED:-$REPOSITORY}"
@@ -90,19 +91,37 @@ at_start() {
   fallen
   starts
   in_container "$tree"
-  run_podman rm --force --time 0 running
   mended
+  restarted
 }
 
-# What is started in a container whose repository hangs is given up, and whoever lists containers has not waited for it. What
-# reads already waits for the repository.
+# restarted: whatever befell the container's files, a restart mends it.
+restarted() {
+  run_podman unmount running
+  run_podman restart --time 0 running
+  run_podman exec running cat /data/again
+  equal "$output" second
+  run_podman rm --force --time 0 running
+}
+
+# What is started in a container whose repository hangs is given up, a restart too, which leaves it running; and whoever lists
+# containers has not waited for it. What reads already waits for the repository.
 in_container() {
   if [ -n "$HANGS" ]; then
+    run_podman inspect --format '{{.State.Pid}}' running
+    local pid=$output
     begin inside exec running cat /data/again
+    begin again restart running
     others
     ended_not inside
+    ended_not again
     ended inside
     moment "in a container"
+    ended again
+    [ "$status" != 0 ]
+    contains "$stderr" "$REPOSITORY"
+    run_podman inspect --format '{{.State.Pid}}' running
+    equal "$output" "$pid"
     mend
     HANGS=
     run_podman exec running cat /data/again
@@ -120,7 +139,7 @@ in_container() {
 in_mid_start() {
   [ -z "$ATOMIC" ] || return 0
   repository_ctl drop
-  repository_ctl delay 30ms
+  repository_ctl delay 100ms
   repository_ctl reset
   begin start run --rm "$REGISTRY/$IMAGE" cat /data/again
   wait_until asked_more 4
@@ -217,7 +236,44 @@ file_again() { (cd "$RUN/tree" && for n in 0 1 2 3; do grep -lsx second "$(layer
 @test "is slow" {
   strike() { repository_ctl delay 20ms; }
   mend() { repository_ctl clear; }
-  moments "is slow"
+  moments "is slow: 20 ms a call"
+  afterwards
+}
+
+# Of a real client these are the calls that go over the network: names, and files that are not cached.
+@test "is very slow" {
+  local slow="is slow: 2 s for each look-up and each file that is opened"
+  strike() {
+    repository_ctl delay 2s lookup
+    repository_ctl delay 2s open
+  }
+  mend() { repository_ctl clear; }
+  FAULT="$slow; limits of 2 s and 4 s"
+  here
+  cvmfs_conf 'timeout = "2s"' 'start_timeout = "4s"'
+  fallen
+  starts
+  mended
+  at_removal
+  at_pull
+  afterwards
+  FAULT="$slow; limits of 60 s"
+  cvmfs_conf 'timeout = "60s"' 'start_timeout = "60s"'
+  fallen
+  begin pull pull --cvmfs=only "$REGISTRY/$IMAGE"
+  others
+  ended_not pull # nobody waited for it
+  ended pull
+  moment "pull --cvmfs=only"
+  repository_ctl drop
+  begin start run --rm "$REGISTRY/$IMAGE" cat /data/again
+  others
+  ended_not start
+  WAIT=110 ended start
+  equal "$output" second
+  moment start
+  mended
+  at_removal
   afterwards
 }
 
@@ -227,7 +283,6 @@ file_again() { (cd "$RUN/tree" && for n in 0 1 2 3; do grep -lsx second "$(layer
     repository_ctl fault EIO open
   }
   mend() { repository_ctl clear; }
-  NAMED=error
   moments "has lost its servers: after a while, EIO for each file that is not cached"
   afterwards
 }

@@ -17,9 +17,9 @@ whole_or_error() {
   fi
 }
 
-# wait_until COMMAND ARG…: for at most a minute.
+# wait_until COMMAND ARG…: for at most a minute, or WAIT seconds.
 wait_until() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + ${WAIT:-60}))
   until "$@"; do
     [ $SECONDS -lt $deadline ] || fail "waited in vain: $*" || return 1
     sleep 0.02
