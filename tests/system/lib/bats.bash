@@ -24,7 +24,9 @@ test_begin() {
   ALLOWED=()
   unset REGISTRY REPOSITORY
   REGISTRY_PIDS=()
+  REGISTRY_ENTER=()
   REPOSITORY_FLAGS=()
+  ENTER=()
 }
 
 # test_end: everything goes, and it must go without force.

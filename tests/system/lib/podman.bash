@@ -111,13 +111,16 @@ ENV
   [ -z "${_CONTAINERS_OVERLAY_DISABLE_IDMAP:-}" ] || echo "_CONTAINERS_OVERLAY_DISABLE_IDMAP=$_CONTAINERS_OVERLAY_DISABLE_IDMAP"
 }
 
+# What root puts before the test account's command lines, such as nsenter.
+ENTER=()
+
 # rootless CMD…: run it as the test account; single CMD…: as the one without subordinate ids (as root only); as_root CMD…: as
 # root. Each has a store of its own. The closed descriptors are bats': what stays in the background must not hold them.
 rootless() {
   local env
   mapfile -t env < <(environment user)
   if is_root; then
-    (cd / && exec env -i "${env[@]}" setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups "$@" 3>&- 4>&-)
+    (cd / && exec env -i "${env[@]}" "${ENTER[@]}" setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups "$@" 3>&- 4>&-)
   else
     (cd / && exec env -i "${env[@]}" "$@" 3>&- 4>&-)
   fi

@@ -2,6 +2,9 @@
 
 REGISTRY_PIDS=()
 
+# What else the registry is started with: what goes before its command line.
+REGISTRY_ENTER=()
+
 # registry_start LAYOUT…
 registry_start() {
   REGISTRY_DIR=$(mktemp -d "$T/registry.XXXX")
@@ -15,7 +18,7 @@ registry_proxy() {
 }
 
 registry_background() {
-  CVMFS_TEST_DIR=$T "$TOOLS/registry" "$@" 3>&- 4>&- &
+  CVMFS_TEST_DIR=$T "${REGISTRY_ENTER[@]}" "$TOOLS/registry" "$@" 3>&- 4>&- &
   local pid=$! deadline=$((SECONDS + 20))
   REGISTRY_PIDS+=("$pid")
   until [ -s "$REGISTRY_DIR/port" ]; do

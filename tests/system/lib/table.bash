@@ -41,6 +41,18 @@ measure() {
 # note LABEL COLUMN CELL
 note() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$TABLE/cells"; }
 
+# as_on_page LABEL COLUMN…: a row that this machine cannot measure. Not for one that refers to the list below the table.
+as_on_page() {
+  local label=$1 row cells n=0
+  shift
+  row=$(grep -F "| $label |" "$TABLE_PAGE") || fail "docs/$(basename "$TABLE_PAGE") has no row '$label'" || return 1
+  mapfile -d '|' -t cells <<<"${row#"| $label |"}"
+  while [ $# -gt 0 ]; do
+    note "$label" "$1" "$(sed 's/^ //; s/ $//' <<<"${cells[n++]}")"
+    shift
+  done
+}
+
 # attempt ARG…: run podman, which may fail.
 attempt() {
   local runner=${RUNNER:-rootless_podman}

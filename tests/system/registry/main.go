@@ -6,6 +6,9 @@
 //	registry proxy PORTFILE HOST          the same in front of a registry elsewhere
 //	registry requests PORT                 the requests so far, one JSON object each
 //
+// REGISTRY_HOST is another address to listen on: in a network namespace of its
+// own a registry may have one that others reach.
+//
 // Blobs are links in DIR/sha256: removing one makes the registry lack it.
 // Pushed blobs go there too. An image in a layout is named by its annotation
 // org.opencontainers.image.ref.name, repository:tag.

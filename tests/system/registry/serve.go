@@ -38,7 +38,11 @@ func serve(dir, portFile string, layouts []string) error {
 }
 
 func listen(portFile string, handler http.Handler) error {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	host := os.Getenv("REGISTRY_HOST")
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp4", host+":0")
 	if err != nil {
 		return err
 	}
