@@ -234,6 +234,8 @@ read_only() {
   site
   run_podman pull --quiet --cvmfs=only "$REGISTRY/$IMAGE"
   run_podman run --detach --name one "$REGISTRY/$IMAGE" sleep 1000
+  run_podman pod create --infra=false --name pod
+  run_podman run --detach --pod pod --name two "$REGISTRY/$IMAGE" sleep 1000
   run_podman unshare "$(podman_path)" mount one
   local tree=$output
   pkill -KILL -x cvmfs-view -u "$TEST_UID"
@@ -246,10 +248,15 @@ read_only() {
   note "the server of a view is killed" "layers remote" "$(outcome)"
   contains "$stderr" "$REPOSITORY"
   run_podman unmount one
+  local container
   run_podman restart --time 0 one
-  run_podman exec one cat /data/again
-  equal "$output" second
+  run_podman pod restart pod
+  for container in one two; do
+    run_podman exec "$container" cat /data/again
+    equal "$output" second
+  done
   run_podman rm --force --time 0 one
+  run_podman pod rm --force --time 0 pod
   right
   note "the server of a view is killed" afterwards "all works after \`podman restart\`"
 }
