@@ -48,7 +48,8 @@ as_on_page() {
   row=$(grep -F "| $label |" "$TABLE_PAGE") || fail "docs/$(basename "$TABLE_PAGE") has no row '$label'" || return 1
   mapfile -d '|' -t cells <<<"${row#"| $label |"}"
   while [ $# -gt 0 ]; do
-    note "$label" "$1" "$(sed 's/^ //; s/ $//' <<<"${cells[n++]}")"
+    note "$label" "$1" "$(sed 's/^ //; s/ $//' <<<"${cells[n]}")"
+    n=$((n + 1))
     shift
   done
 }
