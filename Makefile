@@ -172,6 +172,14 @@ patch-check: ## Do the series apply, build, round-trip, and say why? [CHECK=--te
 patch-export: ## Write the commits in _build/<module> back as patches
 	.ci/series export
 
+.PHONY: series
+series: ## Write each module's series as mails to upstream, our packages carried in, into _build/series/v4/ [CHECK=1]
+	.ci/series mail $(if $(CHECK),--check)
+
+.PHONY: series-check
+series-check: ## The same, applied to fresh sources with git am, each mail built, the packages tested; slow
+	.ci/series mail --check
+
 .PHONY: series-selftest
 series-selftest: ## Damage a tiny series in every way known, see each refused
 	.ci/series selftest

@@ -109,12 +109,12 @@ check_size() {
 
 # ---- building ----
 
-# goin TREE GO-ARGUMENT...: in the scratch workspace. -trimpath makes results
+# goin TREE GO-ARGUMENT...: in the workspace that $gowork names. -trimpath makes results
 # independent of the directory, so that they come from the build cache.
 goin() {
 	local tree=$1
 	shift
-	(cd "$tree" && GOWORK=$scratch/go.work GOFLAGS='-trimpath -buildvcs=false' go "$@")
+	(cd "$tree" && GOWORK=$gowork GOFLAGS='-trimpath -buildvcs=false' go "$@")
 }
 
 # touched TREE: the packages, as ./directories, whose Go files the last commit touches.
@@ -241,7 +241,8 @@ cmd_check() {
 	scratch=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
 	trap 'rm -rf "$scratch"' EXIT
 	for name in "${names[@]}"; do lay_base "$name" "$scratch/$name"; done
-	workspace "$root" "$scratch" >"$scratch/go.work"
+	gowork=$scratch/go.work
+	workspace "$root" "$scratch" >"$gowork"
 	check_parents
 	check_foreign
 	(cmd_spec --check) || problems=$((problems + 1))

@@ -7,12 +7,15 @@
 
 spec=$root/rpm/podman-cvmfs.spec
 
+# subject PATCH: its line, without what git adds to it.
+subject() {
+	sed -n '/^Subject: /,/^[^ ]*$/p' "$1" | sed -n '1p; 2,$ { /^ /p; }' | tr -d '\n' | sed 's/^Subject: \[PATCH\] //'
+}
+
 # reason PATCH: subject, kind, and the first paragraph, as comments of a spec,
 # where % would be expanded.
 reason() {
-	local subject
-	subject=$(sed -n '/^Subject: /,/^[^ ]*$/p' "$1" | sed -n '1p; 2,$ { /^ /p; }' | tr -d '\n' | sed 's/^Subject: \[PATCH\] //')
-	printf '%s (%s)\n' "$subject" "$(trailer "$1" Reason)"
+	printf '%s (%s)\n' "$(subject "$1")" "$(trailer "$1" Reason)"
 	message "$1" | sed -e '0,/./ { /^$/d; }' -e '/^$/,$d' | fold -s -w 110 | sed 's/ *$//'
 }
 

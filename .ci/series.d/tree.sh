@@ -270,7 +270,8 @@ materialise_one() {
 workspace() {
 	local name replaced
 	local -A kept=()
-	printf 'go %s\n\nuse (\n\t%s\n' "$(sed -n 's/^go //p' "$root/go.mod")" "$1"
+	printf 'go %s\n\nuse (\n' "$(sed -n 's/^go //p' "$root/go.mod")"
+	if [ -n "$1" ]; then printf '\t%s\n' "$1"; fi
 	printf '\t./%s\n' "${names[@]}" | sort
 	printf ')\n'
 	while read -r replaced; do kept[$replaced]=yes; done < <(replaces "$2/${names[-1]}")

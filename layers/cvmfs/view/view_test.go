@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	exe, err := os.Executable()
 	if err == nil && served != nil && os.Getenv(rootlessDir) == "" {
 		var out []byte
-		build := exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), helper.View), "../cmd/"+helper.View)
+		build := exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(exe), helper.View),
+			"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/cmd/"+helper.View)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		out, err = build.CombinedOutput()
 		os.Stderr.Write(out)
