@@ -13,7 +13,13 @@ export PATH := $(GO_DIR):$(PATH)
 endif
 
 MODULES := storage image common podman
-WORK := $(CURDIR)/_build/go.work
+# v5 is podman 5: its own series, trees and binaries. .ci/series reads it, too.
+UPSTREAM ?= v4
+export UPSTREAM
+TREES := _build$(UPSTREAM:v4=)
+TREES := $(subst _buildv5,_build/v5,$(TREES))
+BIN := $(CURDIR)/bin$(subst _build,,$(TREES))
+WORK := $(CURDIR)/$(TREES)/go.work
 TAGS ?= $(shell .ci/tags)
 # The test files to run, by number or name; empty for all.
 TESTS ?=
@@ -33,7 +39,7 @@ RACE ?= $(shell GOWORK=off go build -race -buildvcs=false -o /dev/null ./layers/
 # sources give the same binary.
 COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(if $(shell git status --porcelain --untracked-files=no 2>/dev/null),-dirty)
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y go.mod))
-DEFINE := github.com/containers/podman/v4/libpod/define
+DEFINE := github.com/containers/podman/$(UPSTREAM)/libpod/define
 SERIES_VARIABLE := github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs.Series
 LDFLAGS_PODMAN = -X $(DEFINE).gitCommit=$(COMMIT) -X $(DEFINE).buildInfo=$(EPOCH)
 
@@ -68,17 +74,17 @@ test: ## All that CI runs: deps, unit, unit-patched, licences, patch-check, lint
 	$(MAKE) system
 
 .PHONY: build
-build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too]
-	@mkdir -p bin
+build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too; UPSTREAM=v5 for bin/v5/]
+	@mkdir -p '$(BIN)'
 	@series="podman-cvmfs: $$(.ci/series describe)"; set -x; \
-	cd _build/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/podman' \
+	cd $(TREES)/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(BIN)/podman' \
 		-ldflags "$(LDFLAGS_PODMAN) -X '$(SERIES_VARIABLE)=$$series'" ./cmd/podman; \
-	CGO_ENABLED=0 $(IN_WORK) -tags 'remote $(TAGS)' -o '$(CURDIR)/bin/podman-remote' \
+	CGO_ENABLED=0 $(IN_WORK) -tags 'remote $(TAGS)' -o '$(BIN)/podman-remote' \
 		-ldflags "-s -w $(LDFLAGS_PODMAN) -X '$(SERIES_VARIABLE)=$$series'" ./cmd/podman; \
-	cd ../storage; $(IN_WORK) -tags '$(TAGS)' -o '$(CURDIR)/bin/containers-storage' \
+	cd ../storage; $(IN_WORK) -tags '$(TAGS)' -o '$(BIN)/containers-storage' \
 		-ldflags "-X '$(SERIES_VARIABLE)=$$series'" ./cmd/containers-storage
-	cd _build/podman && $(IN_WORK_SMALL) -o '$(CURDIR)/bin/rootlessport' ./cmd/rootlessport
-	$(IN_WORK_SMALL) -o bin/ $(COMMANDS)
+	cd $(TREES)/podman && $(IN_WORK_SMALL) -o '$(BIN)/rootlessport' ./cmd/rootlessport
+	$(IN_WORK_SMALL) -o '$(BIN)/' $(COMMANDS)
 	$(if $(STOCK),$(MAKE) stock)
 
 .PHONY: materialise

@@ -280,6 +280,7 @@ cmd_mail() {
 		move_in "$scratch/$name.mail" "$scratch/$name.kept"
 		write_mails "$name" "$scratch/$name.mail"
 	done
+	exec 9>&- # nothing below is in the way of another run
 	[ -n "$check" ] || return 0
 	for name in "${names[@]}"; do
 		[ -d "$build/series/$upstream/$name" ] || fail "$name: no mails to check: \`make series\` writes them"

@@ -2,14 +2,14 @@
 # The trees: laid from the module proxy and the series, kept when they hold
 # work, written back. Sourced by .ci/series, which declares what is used here.
 # shellcheck disable=SC2154,SC2004
-: "${root:?} ${build:?} ${tool:?}"
+: "${root:?} ${build:?} ${tool:?} ${pins:?}"
 
 # ---- sources ----
 
 # load_versions reads go.mod, the only place that names versions.
 load_versions() {
 	local out p v replaced
-	out=$(cd "$root" && GOWORK=off go list -mod=readonly -m -f '{{.Path}} {{.Version}} {{if .Replace}}replaced{{end}}' \
+	out=$(cd "$pins" && GOWORK=off go list -mod=readonly -m -f '{{.Path}} {{.Version}} {{if .Replace}}replaced{{end}}' \
 		"${path[@]}") || fail "reading versions from go.mod failed"
 	local -A found=()
 	while read -r p v replaced; do
@@ -32,9 +32,9 @@ h1() {
 # hash is taken over the copy, so that a module cache changed by hand shows too.
 pristine() {
 	local name=$1 target=$2 p=${path[$1]} v=${version[$1]} source want
-	(cd "$root" && GOWORK=off go mod download "$p@$v") || fail "$name: downloading $p@$v failed"
-	source=$(cd "$root" && GOWORK=off go list -mod=readonly -m -f '{{.Dir}}' "$p")
-	want=$(awk -v p="$p" -v v="$v" '$1 == p && $2 == v { print $3 }' "$root/go.sum")
+	(cd "$pins" && GOWORK=off go mod download "$p@$v") || fail "$name: downloading $p@$v failed"
+	source=$(cd "$pins" && GOWORK=off go list -mod=readonly -m -f '{{.Dir}}' "$p")
+	want=$(awk -v p="$p" -v v="$v" '$1 == p && $2 == v { print $3 }' "$pins/go.sum")
 	[ -n "$want" ] || fail "$name: go.sum has no hash of $p $v"
 	mkdir -p "$target"
 	cp -R "$source/." "$target"
@@ -115,7 +115,7 @@ write_stamp() {
 head='' dirty='' busy=''
 look() {
 	local tree=$build/$1
-	head=$(git -C "$tree" rev-parse -q --verify HEAD) || fail "$1: _build/$1 has no commit: \`make recover\` lays a new one"
+	head=$(git -C "$tree" rev-parse -q --verify HEAD) || fail "$1: $at/$1 has no commit: \`make recover\` lays a new one"
 	dirty=$(git -C "$tree" status --porcelain | sed -n 1,5p)
 	busy=''
 	if [ -d "$tree/.git/rebase-apply" ] || [ -d "$tree/.git/rebase-merge" ]; then busy=yes; fi
@@ -139,7 +139,7 @@ adopt() {
 	look "$name"
 	base=$(git -C "$tree" rev-list --max-parents=0 HEAD)
 	[ "$(git -C "$tree" rev-parse "$base^{tree}")" = "$(git -C "$tmp/base" rev-parse 'HEAD^{tree}')" ] ||
-		fail "$name: _build/$name does not begin with ${path[$name]} ${version[$name]}:" \
+		fail "$name: $at/$name does not begin with ${path[$name]} ${version[$name]}:" \
 			"\`make recover\` sets it aside and lays a new one"
 	write_patches "$tree" "$base" "$tmp/tree"
 	mapfile -t commits < <(git -C "$tree" rev-list --reverse "$base..HEAD")
@@ -174,7 +174,7 @@ aside() {
 		[ -s "$to/uncommitted.diff" ] || rm -f "$to/uncommitted.diff"
 	fi
 	mv "$tree" "$to/tree"
-	say "$name: what _build/$name held is kept in ${to#"$root"/}"
+	say "$name: what $at/$name held is kept in ${to#"$root"/}"
 }
 
 # lay NAME: a new tree from base and series, put in place of the old one at once.
@@ -243,7 +243,7 @@ materialise_one() {
 		lay "$name"
 		return
 	fi
-	[ -d "$tree/.git" ] || fail "$name: _build/$name is not a git repository; move it away"
+	[ -d "$tree/.git" ] || fail "$name: $at/$name is not a git repository; move it away"
 	read_stamp "$name" || adopt "$name"
 	look "$name"
 	series=$(series_hash "$name")
@@ -257,8 +257,8 @@ materialise_one() {
 		local what
 		what="the series in $(shown "$name")/"
 		if [ "${version[$name]}" != "${stamp[version]}" ]; then what="its version in go.mod"; fi
-		fail "$name: both sides changed: _build/$name holds your $(describe_work "$name"), and $what changed since." \
-			"Keep yours: \`make patch-export\`. Keep the series: \`make recover\` (yours go to _build/recovered)" \
+		fail "$name: both sides changed: $at/$name holds your $(describe_work "$name"), and $what changed since." \
+			"Keep yours: \`make patch-export\`. Keep the series: \`make recover\` (yours go to $at/recovered)" \
 			"or \`make clean-$name\` (yours are lost)."
 	fi
 }
@@ -270,7 +270,7 @@ materialise_one() {
 workspace() {
 	local name replaced
 	local -A kept=()
-	printf 'go %s\n\nuse (\n' "$(sed -n 's/^go //p' "$root/go.mod")"
+	printf 'go %s\n\nuse (\n' "$(sed -n 's/^go //p' "$pins/go.mod")"
 	if [ -n "$1" ]; then printf '\t%s\n' "$1"; fi
 	printf '\t./%s\n' "${names[@]}" | sort
 	printf ')\n'
@@ -278,7 +278,7 @@ workspace() {
 	for name in "${names[@]}"; do replaces "$2/$name"; done | sort -u | while read -r replaced; do
 		[ -z "${kept[$replaced]:-}" ] || continue
 		printf '\nreplace %s => %s %s\n' "$replaced" "$replaced" \
-			"$(cd "$root" && GOWORK=off go list -mod=readonly -m -f '{{.Version}}' "$replaced")"
+			"$(cd "$pins" && GOWORK=off go list -mod=readonly -m -f '{{.Version}}' "$replaced")"
 	done
 }
 
@@ -294,7 +294,7 @@ cmd_materialise() {
 	lock
 	load_versions
 	for name in "${selected[@]}"; do materialise_one "$name"; done
-	work=$(workspace .. "$build") || fail "cannot make a workspace"
+	work=$(workspace "$(realpath --relative-to="$build" "$root")" "$build") || fail "cannot make a workspace"
 	if [ "$work" != "$(cat "$build/go.work" 2>/dev/null)" ]; then
 		printf '%s\n' "$work" >"$build/go.work.new"
 		mv "$build/go.work.new" "$build/go.work"
@@ -311,8 +311,8 @@ export_one() {
 	fi
 	read_stamp "$name" || adopt "$name"
 	look "$name"
-	[ -z "$busy" ] || fail "$name: a rebase or am is under way in _build/$name: finish or abort it first"
-	[ -z "$dirty" ] || fail "$name: uncommitted changes in _build/$name: commit or remove them first"$'\n'"$dirty"
+	[ -z "$busy" ] || fail "$name: a rebase or am is under way in $at/$name: finish or abort it first"
+	[ -z "$dirty" ] || fail "$name: uncommitted changes in $at/$name: commit or remove them first"$'\n'"$dirty"
 	series=$(series_hash "$name")
 	if ! has_work && [ "$series" != "${stamp[series]}" ]; then
 		say "$name: nothing to export; the series on disk is newer: \`make build\` takes it up"
@@ -324,9 +324,9 @@ export_one() {
 		return
 	fi
 	[ "${version[$name]}" = "${stamp[version]}" ] ||
-		fail "$name: _build/$name is ${stamp[version]}, go.mod says ${version[$name]}: \`.ci/series bump $name\` moves it first"
+		fail "$name: $at/$name is ${stamp[version]}, go.mod says ${version[$name]}: \`.ci/series bump $name\` moves it first"
 	git -C "$tree" merge-base --is-ancestor "${stamp[base]}" HEAD ||
-		fail "$name: _build/$name no longer stands on its base commit ${stamp[base]}: rebase it there"
+		fail "$name: $at/$name no longer stands on its base commit ${stamp[base]}: rebase it there"
 	tmp=$(tmp_tree)
 	write_patches "$tree" "${stamp[base]}" "$tmp/out"
 	if [ "$series" != "${stamp[series]}" ] && [ -d "${dir[$name]}" ]; then
@@ -357,7 +357,7 @@ cmd_export() {
 	lock
 	load_versions
 	for name in "${selected[@]}"; do export_one "$name"; done
-	cmd_spec
+	if [ "$upstream" = v4 ]; then cmd_spec; fi
 }
 
 # ---- the rest ----
@@ -395,10 +395,10 @@ cmd_bump() {
 	tmp=$(tmp_tree)
 	if [ -d "$tree/.git" ] && read_stamp "$name"; then
 		look "$name"
-		[ -z "$busy" ] || fail "$name: a rebase or am is already under way in _build/$name"
-		[ -z "$dirty" ] || fail "$name: uncommitted changes in _build/$name: commit them first"
+		[ -z "$busy" ] || fail "$name: a rebase or am is already under way in $at/$name"
+		[ -z "$dirty" ] || fail "$name: uncommitted changes in $at/$name: commit them first"
 		if [ "${stamp[version]}" = "${version[$name]}" ]; then
-			say "$name: _build/$name is ${version[$name]} already"
+			say "$name: $at/$name is ${version[$name]} already"
 			return
 		fi
 		if [ "${stamp[series]}" = "$(series_hash "$name")" ]; then
@@ -410,7 +410,7 @@ cmd_bump() {
 			rm -rf "$tmp"
 			git -C "$tree" checkout -q -B series
 			git -C "$tree" rebase -q --onto "$base" "$old" series ||
-				fail "$name: settle this in _build/$name (git add, git rebase --continue), then \`make patch-export\`"
+				fail "$name: settle this in $at/$name (git add, git rebase --continue), then \`make patch-export\`"
 			say "$name: rebased onto ${version[$name]}; \`make build\`, test, \`make patch-export\`"
 			return
 		fi
@@ -425,7 +425,7 @@ cmd_bump() {
 	rm -rf "$tmp"
 	mapfile -t files < <(patches "$name")
 	apply "$tree" "${files[@]}" ||
-		fail "$name: settle this in _build/$name (git am --show-current-patch=diff, edit, git add, git am --continue)," \
+		fail "$name: settle this in $at/$name (git am --show-current-patch=diff, edit, git add, git am --continue)," \
 			"then \`make patch-export\`"
 	say "$name: applied to ${version[$name]}; \`make build\`, test, \`make patch-export\`"
 }
@@ -460,12 +460,12 @@ cmd_clean() {
 		[ -e "$build/$name" ] || continue
 		if [ -z "$force" ]; then
 			if [ ! -d "$build/$name/.git" ] || ! read_stamp "$name"; then
-				say "$name: _build/$name stays, nobody knows what it holds; \`make clean-$name\` removes it"
+				say "$name: $at/$name stays, nobody knows what it holds; \`make clean-$name\` removes it"
 				continue
 			fi
 			look "$name"
 			if has_work; then
-				say "$name: _build/$name stays, it holds your $(describe_work "$name"); \`make clean-$name\` removes it"
+				say "$name: $at/$name stays, it holds your $(describe_work "$name"); \`make clean-$name\` removes it"
 				continue
 			fi
 		fi
