@@ -179,7 +179,7 @@ patch-export: ## Write the commits in _build/<module> back as patches
 	.ci/series export
 
 .PHONY: series
-series: ## Write each module's series as mails to upstream, our packages carried in, into _build/series/v4/ [CHECK=1]
+series: ## Write each module's series as mails to upstream, our packages carried in, into _build/series/ [CHECK=1 UPSTREAM=v5]
 	.ci/series mail $(if $(CHECK),--check)
 
 .PHONY: series-check

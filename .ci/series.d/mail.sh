@@ -3,7 +3,7 @@
 # as its first commits, what the patches say of them rewritten to match, and a
 # cover letter for each module. Sourced by .ci/series, which declares what is
 # used here.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2034
 : "${root:?} ${build:?} ${pins:?}"
 
 # Tests that hold a package against other files of this repository, and what
@@ -60,16 +60,16 @@ author() { git -C "$1" log -1 --format='%an%n%ae%n%aI' "${@:2}"; }
 carried() {
 	local before='' all
 	all=$(for name in "${names[@]}"; do patches "$name"; done | xargs cat | grep '^+' |
-		grep -oE "$ours[a-z/]*" | grep -v '/$' | sort -u)
+		grep -oE "${ours}[a-z/]*" | grep -v '/$' | sort -u)
 	all+=" $ours/cmd/cvmfs-view" # podman starts it
 	while [ "$all" != "$before" ]; do
 		before=$all
 		# shellcheck disable=SC2086
 		all=$(cd "$root" && GOWORK=off go list -deps -test -f '{{.ImportPath}}' $all |
-			grep "^$ours[a-z/-]*$" | sort -u)
+			grep "^${ours}[a-z/-]*$" | sort -u)
 	done
 	{
-		# shellcheck disable=SC2086
+		# shellcheck disable=SC2086,SC2016 # Go's
 		(cd "$root" && GOWORK=off go list -f '{{$p := .ImportPath}}
 			{{- range .Imports}}{{.}} {{$p}}{{"\n"}}{{end}}
 			{{- range .TestImports}}{{.}} {{$p}}{{"\n"}}{{end}}
@@ -131,7 +131,7 @@ carry() {
 	{
 		printf '%s: add %s\n\n' "$to" "$(documentation "$root/$from" | sed -n '1s/^\([PC]\)\([a-z]*\) \([a-z-]*\).*/\L\1\2\E \3/p')"
 		documentation "$root/$from"
-		[ -z "$changed" ] || printf '\nIn go.mod, as this needs it:\n\n%s\n' "$(sed 's/^/    /' <<<"$changed")"
+		[ -z "$changed" ] || printf '\nIn go.mod, as this needs it:\n\n%s\n' "    ${changed//$'\n'/$'\n'    }"
 	} | commit "$tree" "${who[@]}"
 }
 
@@ -171,10 +171,14 @@ move_in() {
 # ---- mails ----
 
 # cover NAME: subject and text of the letter. What holds for all modules is added,
-# and what was left out.
+# and what was left out. A series for a newer upstream has its own where that differs.
 cover() {
-	local file
-	cat "${dir[$1]}/cover.md" "$(dirname "${dir[image]}")/cover.md"
+	local file own=${dir[$1]}/cover.md
+	if [ ! -f "$own" ]; then
+		own=$root/podman-patches/$1/cover.md
+		if [ "$1" = storage ]; then own=$root/storage/cover.md; fi
+	fi
+	cat "$own" "$root/podman-patches/cover.md"
 	printf '\nThe series stands on %s %s.\n' "${path[$1]}" "${version[$1]}"
 	while IFS= read -r file; do
 		if trailer "$file" Upstream-Status | grep -q '^\(Inappropriate\|Backport\)'; then
@@ -186,7 +190,7 @@ cover() {
 
 # write_mails NAME TREE: the commits of TREE, in place of what the last run wrote.
 write_mails() {
-	local name=$1 tree=$2 out=$build/series/$upstream/$1 who n
+	local name=$1 tree=$2 out=$root/_build/series/$upstream/$1 who n
 	mapfile -t who < <(author "$root")
 	git -C "$tree" config branch.series.description "$(cover "$name")"
 	mkdir "$scratch/$name.mails"
@@ -212,7 +216,7 @@ check_mails() {
 	if [ "$name" = storage ]; then gowork=off; fi
 	mapfile -t good < <(buildable "$name")
 	[ ${#good[@]} -gt 0 ] || fail "$name: nothing in the pristine tree builds"
-	for mail in "$build/series/$upstream/$name"/*.patch; do
+	for mail in "$root/_build/series/$upstream/$name"/*.patch; do
 		label=$name/${mail##*/}
 		if [[ $label == */0000-* ]]; then continue; fi
 		if ! apply "$tree" "$mail" 2>&1; then
@@ -283,7 +287,7 @@ cmd_mail() {
 	exec 9>&- # nothing below is in the way of another run
 	[ -n "$check" ] || return 0
 	for name in "${names[@]}"; do
-		[ -d "$build/series/$upstream/$name" ] || fail "$name: no mails to check: \`make series\` writes them"
+		[ -d "$root/_build/series/$upstream/$name" ] || fail "$name: no mails to check: \`make series\` writes them"
 	done
 	for name in "${names[@]}"; do lay_base "$name" "$scratch/$name"; done
 	workspace '' "$scratch" >"$scratch/go.work"
@@ -292,9 +296,9 @@ cmd_mail() {
 			check_mails "$name"
 		else # what the selected ones stand on
 			# shellcheck disable=SC2046
-			apply "$scratch/$name" $(find "$build/series/$upstream/$name" -name '0*.patch' ! -name '0000-*' | sort)
+			apply "$scratch/$name" $(find "$root/_build/series/$upstream/$name" -name '0*.patch' ! -name '0000-*' | sort)
 		fi
 	done
-	[ $problems = 0 ] || fail "$problems problems"
+	[ "$problems" = 0 ] || fail "$problems problems"
 	for name in "${selected[@]}"; do say "series: $name: the mails apply, build one by one, and are the series"; done
 }

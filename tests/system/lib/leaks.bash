@@ -98,8 +98,8 @@ store_empty() {
   local left
   left=$({
     cd "$T/$1/store"
-    find overlay -mindepth 1 -maxdepth 1 ! -name l ! -name '.has-mount-program' ! -name staging
-    find overlay/l -mindepth 1 2>/dev/null
+    find overlay -mindepth 1 -maxdepth 1 ! -name l ! -name '.has-mount-program' ! -name staging ! -name tempdirs
+    find overlay/l overlay/tempdirs -mindepth 1 2>/dev/null
     find overlay-images overlay-containers -mindepth 1 -maxdepth 1 -type d
     jq -r '.[].id' overlay-layers/layers.json overlay-images/images.json
   } 2>/dev/null || true)

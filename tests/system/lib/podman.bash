@@ -30,7 +30,7 @@ $lacks
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-runtime = "crun"
+runtime = "${OCI_RUNTIME:-crun}"
 lock_type = "$lock"
 tmp_dir = "$dir/xdg/libpod"
 static_dir = "$dir/store/libpod"
