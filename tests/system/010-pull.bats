@@ -49,7 +49,7 @@ all_remote() {
   printf 'FROM %s\nRUN cat /data/again; echo built >/data/built; rm /data/kept\n' "$REGISTRY/small/deletions:1" \
     >"$T/user/context/Containerfile"
   registry_mark
-  run_podman build --tag built "$T/user/context"
+  run_podman build --network none --tag built "$T/user/context"
   no_layer_requested
   layers_are user 4 1
   run_podman run --rm built sh -c 'cat /data/built; ls /data'
@@ -68,6 +68,7 @@ all_remote() {
 }
 
 @test "image and layer IDs are those of an ordinary pull" {
+  ! own_ids || skip "podman 5 gives them their own"
   site
   run_podman pull --quiet "$REGISTRY/small/deletions:1"
   local ordinary=$output layers
@@ -132,7 +133,8 @@ all_remote() {
   run_podman pull --cvmfs "$REGISTRY/small/deletions:1"
   layers_are user 4 0
   run_podman pull --cvmfs=off "$REGISTRY/small/deletions:1"
-  layers_are user 0 4
+  equal "$(remote_layers_of "$output")" 0
+  own_ids || layers_are user 0 4
   repository_unmount
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
   equal "$output" second
@@ -142,10 +144,12 @@ all_remote() {
   site
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/tags:1"
   run_podman pull --quiet "$REGISTRY/small/tags:2"
-  layers_are user 0 3
+  equal "$(remote_layers_of "$output")" 0
+  own_ids || layers_are user 0 3
   repository_unmount
   run_podman run --rm "$REGISTRY/small/tags:2" cat /data/again
   equal "$output" second
+  ! own_ids || return 0 # the other image goes on with what it had
   run_podman run --rm "$REGISTRY/small/tags:1" cat /data/kept
   equal "$output" kept
 }

@@ -140,6 +140,10 @@ as_root() {
 
 podman_path() { echo "${PODMAN:-$BIN/podman}"; }
 
+# own_ids: podman 5 gives remote layers, and images with some, IDs of their own. They stand beside those with local layers, and
+# are not made local (docs/upstream.md).
+own_ids() { [[ $("$(podman_path)" --version) == *" 5."* ]]; }
+
 # PODMAN_TIMEOUT, in seconds, ends a podman that hangs.
 rootless_podman() { rootless ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
 single_podman() { single ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
