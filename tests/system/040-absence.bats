@@ -265,7 +265,7 @@ running() {
   rootless_podman start --attach one >"$T/start.log" 2>&1 &
   local start=$!
   for command in "pod start pod" "export exported --output $T/user/exported.tar" "commit --quiet committed localhost/committed:1" "cp read:/data/again $T/user/again" \
-    "cp $T/start.log written:/start.log" "start depends"; do
+    "cp $T/user/conf/storage.conf written:/storage.conf" "start depends"; do
     rootless_podman $command >"$T/other.${#others[@]}" 2>&1 &
     others+=($!)
   done
