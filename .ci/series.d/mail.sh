@@ -55,11 +55,19 @@ commit() {
 # author TREE ARGUMENT...: name, e-mail and date of a commit, one a line.
 author() { git -C "$1" log -1 --format='%an%n%ae%n%aI' "${@:2}"; }
 
+# sent NAME: the patches that upstream would take.
+sent() {
+	local file
+	while IFS= read -r file; do
+		if ! trailer "$file" Upstream-Status | grep -q '^\(Inappropriate\|Backport\)'; then printf '%s\n' "$file"; fi
+	done < <(patches "$1")
+}
+
 # carried: our packages that the series use, their tests' among them, each after
 # those that it needs. A package is given as its path below layers/cvmfs.
 carried() {
 	local before='' all
-	all=$(for name in "${names[@]}"; do patches "$name"; done | xargs cat | grep '^+' |
+	all=$(for name in "${names[@]}"; do sent "$name"; done | xargs cat | grep '^+' |
 		grep -oE "${ours}[a-z/]*" | grep -v '/$' | sort -u)
 	all+=" $ours/cmd/cvmfs-view" # podman starts it
 	while [ "$all" != "$before" ]; do
@@ -140,14 +148,13 @@ for_upstream() {
 	sed -E -e '/^(Reason|Size-Reason|Tests|Upstream-Status):/d' -e 's,layers/cvmfs,pkg/cvmfs,g' | git stripspace
 }
 
-# keep NAME TREE: the patches that upstream would take, as commits on its base.
+# keep NAME TREE: what is sent, as commits on its base.
 keep() {
 	local file
 	lay_base "$1" "$2"
 	while IFS= read -r file; do
-		if trailer "$file" Upstream-Status | grep -q '^\(Inappropriate\|Backport\)'; then continue; fi
 		apply "$2" "$file" || fail "$1: ${file##*/} needs a patch that upstream would not take"
-	done < <(patches "$1")
+	done < <(sent "$1")
 }
 
 # move_in TREE KEPT: the commits of KEPT on top of TREE's, with the names that hold there.
