@@ -112,5 +112,7 @@ func ratios(t *table, title string, match *regexp.Regexp) (*plot.Plot, error) {
 	one := plotter.NewFunction(func(float64) float64 { return 1 })
 	p.Add(one)
 	p.NominalX(rows...)
+	p.X.Min, p.X.Max = -0.5, float64(len(rows))-0.5
+	p.Y.Max *= 1.2 // the legend's room
 	return p, nil
 }
