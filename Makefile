@@ -16,9 +16,8 @@ MODULES := storage image common podman
 # v5 is podman 5: its own series, trees and binaries. .ci/series reads it, too.
 UPSTREAM ?= v4
 export UPSTREAM
-TREES := _build$(UPSTREAM:v4=)
-TREES := $(subst _buildv5,_build/v5,$(TREES))
-BIN := $(CURDIR)/bin$(subst _build,,$(TREES))
+TREES := _build$(if $(filter-out v4,$(UPSTREAM)),/$(UPSTREAM))
+BIN := $(CURDIR)/bin$(TREES:_build%=%)
 WORK := $(CURDIR)/$(TREES)/go.work
 TAGS ?= $(shell .ci/tags)
 # The test files to run, by number or name; empty for all.

@@ -12,21 +12,22 @@ added_tests() {
 
 cmd_test() {
 	select_modules "$@"
-	local name package tags ran=0 failed=()
+	local name package tags added added_to run ran=0 failed=()
 	cmd_materialise "${selected[@]}"
 	tags=${TAGS:-$("$here/tags")}
 	for name in "${selected[@]}"; do
-		added_tests "$name" >"$build/.tmp.tests"
-		while read -r package; do
+		added=$(added_tests "$name")
+		mapfile -t added_to < <(cut -d' ' -f1 <<<"$added" | sort -u)
+		for package in "${added_to[@]}"; do
+			run=$(awk -v p="$package" '$1 == p { print $2 }' <<<"$added" | paste -sd'|')
 			ran=$((ran + 1))
 			# storage's types package wants a USER.
 			(cd "$build/$name" && USER=${USER:-$(id -un)} GOWORK=$build/go.work unshare --mount --propagation private -- \
 				go test -trimpath -buildvcs=false -count=1 -tags "$tags" ${GOTESTFLAGS:+$GOTESTFLAGS} \
-				-run "^($(awk -v p="$package" '$1 == p { print $2 }' "$build/.tmp.tests" | paste -sd'|'))\$" "$package") ||
+				-run "^($run)\$" "$package") ||
 				failed+=("$name/${package#./}")
-		done < <(cut -d' ' -f1 "$build/.tmp.tests" | sort -u)
+		done
 	done
-	rm -f "$build/.tmp.tests"
 	[ $ran -gt 0 ] || fail "no series adds a test"
 	[ ${#failed[@]} = 0 ] || fail "tests fail in ${failed[*]}"
 }
