@@ -17,13 +17,14 @@ revision                      publish what the tree holds now as a new revision
 remove PATH                   publish a revision without PATH (relative to the tree)
 restore PATH                  publish a revision that has PATH again
 drop                          drop the kernel's caches of names, attributes and pages
-delay DURATION [OP]           hold each request of the kind OP, or all, for DURATION (such as 300ms)
-fault ERRNO [OP] [PREFIX]     fail requests of the kind OP, or all, at or beneath PREFIX, with ERRNO (such as EIO)
-hang                          answer no request, until unhang or clear
+delay DURATION [OP [PREFIX]]  hold each request for DURATION (such as 300ms)
+fault ERRNO [OP [PREFIX]]     fail requests with ERRNO (such as EIO)
+hang [OP [PREFIX]]            answer no request, until unhang or clear
 unhang                        answer what hangs
 clear                         end all faults
 die                           end the server at once, without unmounting
 
+Of OP and PREFIX: requests of one kind only, at or beneath PREFIX only.
 OP is one of lookup, getattr, readlink, open, read, opendir, readdir, getxattr, listxattr, statfs, all.`
 
 // Do carries out one control command and gives what it prints.
@@ -33,8 +34,8 @@ func (s *Server) Do(args []string) (string, error) {
 	}
 	verb, args := args[0], args[1:]
 	limits, known := map[string][2]int{
-		"counters": {}, "reset": {}, "revision": {}, "drop": {}, "hang": {}, "unhang": {}, "clear": {}, "die": {},
-		"remove": {1, 1}, "restore": {1, 1}, "delay": {1, 2}, "fault": {1, 3},
+		"counters": {}, "reset": {}, "revision": {}, "drop": {}, "hang": {0, 2}, "unhang": {}, "clear": {}, "die": {},
+		"remove": {1, 1}, "restore": {1, 1}, "delay": {1, 3}, "fault": {1, 3},
 	}[verb]
 	if !known {
 		return "", fmt.Errorf("unknown command %q", verb)
@@ -64,7 +65,11 @@ func (s *Server) Do(args []string) (string, error) {
 	case "fault":
 		return "", s.doFault(args)
 	case "hang":
-		s.faults.hang()
+		which, err := parseRequests(args)
+		if err != nil {
+			return "", err
+		}
+		s.faults.hang(which)
 	case "unhang":
 		s.faults.unhang()
 	case "clear":
@@ -83,11 +88,11 @@ func (s *Server) doDelay(args []string) error {
 	if how < 0 {
 		return fmt.Errorf("delay: %q is negative", args[0])
 	}
-	op, err := parseOperation(args[1:])
+	which, err := parseRequests(args[1:])
 	if err != nil {
 		return err
 	}
-	s.faults.addDelay(delay{op, how})
+	s.faults.addDelay(delay{which, how})
 	return nil
 }
 
@@ -96,28 +101,28 @@ func (s *Server) doFault(args []string) error {
 	if err != nil {
 		return err
 	}
-	op, err := parseOperation(args[1:])
+	which, err := parseRequests(args[1:])
 	if err != nil {
 		return err
 	}
-	prefix := ""
-	if len(args) > 2 {
-		prefix = strings.Trim(args[2], "/")
-	}
-	s.faults.addFault(fault{op, prefix, errno})
+	s.faults.addFault(fault{which, errno})
 	return nil
 }
 
-func parseOperation(args []string) (operation, error) {
+func parseRequests(args []string) (requests, error) {
+	all := requests{op: opAll}
+	if len(args) > 1 {
+		all.prefix = strings.Trim(args[1], "/")
+	}
 	if len(args) == 0 {
-		return opAll, nil
+		return all, nil
 	}
 	for _, op := range operations {
 		if args[0] == string(op) {
-			return op, nil
+			return requests{op, all.prefix}, nil
 		}
 	}
-	return "", fmt.Errorf("unknown operation %q", args[0])
+	return all, fmt.Errorf("unknown operation %q", args[0])
 }
 
 func parseErrno(name string) (unix.Errno, error) {

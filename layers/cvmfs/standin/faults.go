@@ -7,15 +7,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fault fails the requests that it matches; delay holds them back.
-type fault struct {
+// requests are those of one kind, or all, for what is at or beneath prefix.
+type requests struct {
 	op     operation
 	prefix string
-	errno  unix.Errno
+}
+
+func (r requests) have(op operation, name string) bool {
+	return (r.op == opAll || r.op == op) && beneath(name, r.prefix)
+}
+
+// fault fails the requests that it has; delay holds them back.
+type fault struct {
+	requests
+	errno unix.Errno
 }
 
 type delay struct {
-	op  operation
+	requests
 	how time.Duration
 }
 
@@ -27,12 +36,11 @@ type faults struct {
 	list    []fault
 	delays  []delay
 	hung    chan struct{} // closed by unhang; nil when nothing hangs
+	hangs   requests
 	cleared chan struct{} // closed by clear: wakes the delayed
 }
 
 func newFaults() *faults { return &faults{cleared: make(chan struct{})} }
-
-func (op operation) matches(other operation) bool { return op == opAll || op == other }
 
 func (f *faults) addFault(x fault) {
 	f.mu.Lock()
@@ -46,9 +54,10 @@ func (f *faults) addDelay(d delay) {
 	f.delays = append(f.delays, d)
 }
 
-func (f *faults) hang() {
+func (f *faults) hang(which requests) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.hangs = which
 	if f.hung == nil {
 		f.hung = make(chan struct{})
 	}
@@ -85,16 +94,16 @@ func (f *faults) clear() {
 // mount, asked for by dead once cancel is closed, ends the wait.
 func (f *faults) wait(op operation, name string, cancel <-chan struct{}, dead func() bool) unix.Errno {
 	f.mu.Lock()
-	hung, cleared := f.hung, f.cleared
+	hung, cleared, which := f.hung, f.cleared, f.hangs
 	f.mu.Unlock()
-	if hung != nil && !hold(hung, nil, cancel, dead) {
+	if hung != nil && which.have(op, name) && !hold(hung, nil, cancel, dead) {
 		return unix.EINTR
 	}
 
 	f.mu.Lock()
 	var sleep time.Duration
 	for _, d := range f.delays {
-		if d.op.matches(op) {
+		if d.have(op, name) {
 			sleep += d.how
 		}
 	}
@@ -110,7 +119,7 @@ func (f *faults) wait(op operation, name string, cancel <-chan struct{}, dead fu
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, x := range f.list {
-		if x.op.matches(op) && beneath(name, x.prefix) {
+		if x.have(op, name) {
 			return x.errno
 		}
 	}
