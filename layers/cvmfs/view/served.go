@@ -50,6 +50,12 @@ func serve(s spec.Spec, dir string) (err error) {
 // start starts the server's program, with descriptors from 3 on, and waits until
 // it has opened the layers.
 func start(path string, s spec.Spec, files []*os.File, args ...string) error {
+	if s.Timeout == 0 {
+		s.Timeout = config.DefaultStartTimeout
+	}
+	if s.AnswerTimeout == 0 {
+		s.AnswerTimeout = config.DefaultTimeout
+	}
 	doc, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("encoding the view's spec: %w", err)
@@ -81,9 +87,6 @@ func start(path string, s spec.Spec, files []*os.File, args ...string) error {
 // ready waits for the server's answer. A repository that hangs keeps only the
 // server waiting.
 func ready(answer *os.File, s spec.Spec) error {
-	if s.Timeout == 0 {
-		s.Timeout = config.DefaultStartTimeout
-	}
 	if err := answer.SetReadDeadline(time.Now().Add(s.Timeout)); err != nil {
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	}

@@ -111,7 +111,7 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 		return nil, err
 	}
 	v.nobody = nobody
-	server, err := fuse.NewServer(v, "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
+	server, err := fuse.NewServer(newBounded(v, fd), "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
 		MaxWrite:                 spec.MaxRead,
 		MaxBackground:            64,
 		EnableSymlinkCaching:     true,

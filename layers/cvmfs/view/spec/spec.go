@@ -60,9 +60,13 @@ type Spec struct {
 	// namespace does: they could not be opened there anyway.
 	NoDevices bool `json:"no-devices,omitempty"`
 
-	// Timeout is how long the caller waits for the layers to open; if zero, as
-	// long as it does where nothing is configured.
-	Timeout time.Duration `json:"-"`
+	// Timeout is how long the caller waits for the layers to open, and then for
+	// a container to start; in that time each answer comes within as much, or an
+	// error. AnswerTimeout is how long an answer may take after a signal to the
+	// program that waits for it. If zero, both are what they are where nothing is
+	// configured. In nanoseconds.
+	Timeout       time.Duration `json:"timeout"`
+	AnswerTimeout time.Duration `json:"answer-timeout"`
 }
 
 // MaxRead is the size of one read request in bytes, and the max_read option
