@@ -215,6 +215,9 @@ afterwards() { note "$FAULT" afterwards "${1:-all works}"; }
 # file_again: where the repository has the container's /data/again.
 file_again() { (cd "$RUN/tree" && for n in 0 1 2 3; do grep -lsx second "$(layer_dir "$(layer_digest "$IMAGE" $n)")/layerfs/data/again"; done; true); }
 
+# file_of PATH: where it has another, of the topmost layer that holds it.
+file_of() { (cd "$RUN/tree" && for n in 3 2 1 0; do ls -d "$(layer_dir "$(layer_digest "$IMAGE" $n)")/layerfs$1" 2>/dev/null && break; done); }
+
 @test "is unmounted" {
   strike() { repository_unmount; }
   mend() { repository_mount "$ORIGINAL"; }
@@ -232,6 +235,48 @@ file_again() { (cd "$RUN/tree" && for n in 0 1 2 3; do grep -lsx second "$(layer
   moments "hangs: no answer, not even to a kill"
   afterwards
 }
+
+# What libpod and the OCI runtime read at a start, they read with the container locked.
+@test "does not answer for one file" {
+  strike() {
+    repository_ctl hang all "$(file_of /etc/passwd)"
+    HANGS=1
+  }
+  mend() { repository_ctl clear; }
+  FAULT="does not answer for one file, which a start reads once all is mounted"
+  here
+  fallen
+  starts
+  contains "$stderr" /etc/passwd
+  mended
+  at_removal
+  afterwards
+}
+
+# Else it would stay, with its container, and with the job that it is part of.
+@test "hangs, and who reads is killed" {
+  local pid
+  here
+  mkdir -m 777 "$T/user/now"
+  run_podman run --detach --name reads --volume "$T/user/now:/now" "$REGISTRY/$IMAGE" sh -c 'until [ -e /now/read ]; do sleep 0.1; done; [ -e /data/again ]; true'
+  repository_ctl drop
+  repository_ctl hang
+  touch "$T/user/now/read"
+  run_podman inspect --format '{{.State.Pid}}' reads
+  pid=$output
+  wait_until waits "$pid"
+  begin removal rm --force --time 0 reads
+  run_podman images --quiet
+  WAIT=20 ended removal
+  equal "$status" 0
+  repository_ctl clear
+  run_podman run --rm "$REGISTRY/$IMAGE" cat /data/again
+  equal "$output" second
+  store_sound user
+}
+
+# waits PID: for an answer of a file system, and the kernel lets no signal end that.
+waits() { grep -q request_wait_answer "/proc/$1/stack"; }
 
 @test "is slow" {
   strike() { repository_ctl delay 20ms; }

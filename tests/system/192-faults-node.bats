@@ -236,6 +236,11 @@ read_only() {
   run_podman run --detach --name one "$REGISTRY/$IMAGE" sleep 1000
   run_podman pod create --infra=false --name pod
   run_podman run --detach --pod pod --name two "$REGISTRY/$IMAGE" sleep 1000
+  mkdir -m 777 "$T/user/now"
+  mkfifo -m 666 "$T/user/now/end"
+  run_podman run --detach --name three --restart on-failure --volume "$T/user/now:/now" "$REGISTRY/$IMAGE" \
+    sh -c 'if [ -s /now/had ]; then cat /data/kept; else cat /data/again; fi >>/now/had; read x </now/end; exit 1'
+  wait_until had 1
   run_podman unshare "$(podman_path)" mount one
   local tree=$output
   pkill -KILL -x cvmfs-view -u "$TEST_UID"
@@ -255,11 +260,18 @@ read_only() {
     run_podman exec "$container" cat /data/again
     equal "$output" second
   done
-  run_podman rm --force --time 0 one
+  # by the container's own policy
+  echo >"$T/user/now/end"
+  wait_until had 2
+  equal "$(<"$T/user/now/had")" $'second\nkept'
+  run_podman rm --force --time 0 one three
   run_podman pod rm --force --time 0 pod
   right
   note "the server of a view is killed" afterwards "all works after \`podman restart\`"
 }
+
+# had N: a container has read its file N times.
+had() { [ -e "$T/user/now/had" ] && [ "$(wc -l <"$T/user/now/had")" = "$1" ]; }
 
 # What was recorded before a clock jumps back or forth is dated in the future, or long ago. (No namespace has a clock of its own that
 # tells the date; deadlines are measured with the one that does not jump.)
