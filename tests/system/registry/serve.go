@@ -34,7 +34,24 @@ func serve(dir, portFile string, layouts []string) error {
 			return fmt.Errorf("loading layout %q: %w", l, err)
 		}
 	}
-	return listen(portFile, &counter{next: handler, kinds: kinds})
+	return listen(portFile, &counter{next: ranges{handler, dir}, kinds: kinds})
+}
+
+// ranges answers requests for a part of a blob, as registries do and the one
+// below does not.
+type ranges struct {
+	http.Handler
+	dir string
+}
+
+func (h ranges) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, digest, ok := strings.Cut(r.URL.Path, "/blobs/sha256:")
+	if !ok || r.Method != http.MethodGet || r.Header.Get("Range") == "" || strings.Contains(digest, "/") {
+		h.Handler.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeFile(w, r, filepath.Join(h.dir, "sha256", digest))
 }
 
 func listen(portFile string, handler http.Handler) error {
