@@ -5,6 +5,7 @@ go 1.22
 require (
 	github.com/BurntSushi/toml v1.3.2
 	github.com/blang/semver/v4 v4.0.0
+	github.com/containerd/stargz-snapshotter/estargz v0.15.1
 	github.com/containers/buildah v1.33.8
 	github.com/containers/common v0.57.5
 	github.com/containers/image/v5 v5.29.3
@@ -28,7 +29,6 @@ require (
 	git.sr.ht/~sbinet/gg v0.5.0 // indirect
 	github.com/ajstarks/svgo v0.0.0-20211024235047-1546f124cd8b // indirect
 	github.com/campoy/embedmd v1.0.0 // indirect
-	github.com/containerd/stargz-snapshotter/estargz v0.15.1 // indirect
 	github.com/containers/libtrust v0.0.0-20230121012942-c1716e8a8d01 // indirect
 	github.com/containers/ocicrypt v1.1.10 // indirect
 	github.com/docker/cli v24.0.7+incompatible // indirect

@@ -3,18 +3,23 @@
 #   local    ordinary layers, the kernel's overlayfs: what all others are measured by
 #   served   layers from the repository, a served view, the kernel's overlayfs: the product
 #   program  the same view under fuse-overlayfs, as mount_program
-#   floor    the image is there already, for pulls
+#   floor    the image is there already, for pulls: the same node as local
 #   peer     fuse-overlayfs straight over the repository's layer directories, without the product
+#   squashfs, links, store, store-fuse, stargz: lib/peers.bash
 
-# site_start LAYOUT…: serve and publish all images of these layouts, mount the tree. Sets IMAGES.
+# site_start LAYOUT…: serve and publish all images of these layouts, mount the tree; of CONVERTED, only serve. Sets IMAGES,
+# and PUBLISH_SECONDS, the seconds that the science image took.
+# shellcheck disable=SC2034,SC2153 # lib/peers.bash's
 site_start() {
-  local layout image
+  local layout image started
   scene site
   IMAGES=("$@")
-  registry_start "$@"
+  registry_start "$@" "${CONVERTED[@]}"
   for layout in "$@"; do
     for image in $("$TOOLS/images" list "$layout" | cut -d' ' -f1 | sort -u); do
+      started=${EPOCHREALTIME/[.,]/}
       publish "$image" "$RUN/tree"
+      [ "$image" != science:1 ] || PUBLISH_SECONDS=$(seconds_since "$started")
     done
   done
   repository_mount "$RUN/tree"
@@ -23,13 +28,21 @@ site_start() {
 # ctl COMMAND…: to the stand-in.
 ctl() { T=$RUN/site repository_ctl "$@"; }
 
+# What the stand-in has been asked since `ctl reset`: the system calls on the repository that no cache of the kernel answered.
+repository_requests() { ctl counters | jq '.total | del(."bytes-read") | add'; }
+repository_bytes() { ctl counters | jq '.total."bytes-read"'; }
+
 # node VARIANT: what follows is on this node; made when it is first named.
+# shellcheck disable=SC2034 # podman_path's
 node() {
   VARIANT=$1
-  if [ -d "$RUN/$1" ]; then
-    T=$RUN/$1
-    return
-  fi
+  T=$RUN/${1/#floor/local}
+  PODMAN=$OURS
+  ! is_stock "$1" || PODMAN=$BIN/stock/podman
+  [ ! -d "$T" ] || return 0
+  # The podman that cleans up after a container refuses a longer runroot, and each start then takes 20 seconds.
+  local runroot=$T/user/xdg/containers
+  [ ${#runroot} -le 50 ] || die "the path $runroot is longer than 50 characters: take a shorter TMPDIR"
   scene "$1"
   trust_registry "${REGISTRY#*:}"
   cvmfs_conf
@@ -37,13 +50,15 @@ node() {
   install -m 755 "$TOOLS/measure" "$T/user/measure"
   mkdir -m 777 "$T/user/work"
   rootless_podman info >/dev/null # the first podman of a session makes its namespaces; nothing measured should pay for that
+  ! is_peer "$1" || peer_prepared
 }
 
 # image_pull IMAGE: as the node's variant has it.
 image_pull() {
   case $VARIANT in
-    local | floor) rootless_podman pull --quiet --cvmfs=off "$REGISTRY/$1" ;;
-    peer) ;;
+    local) rootless_podman pull --quiet --cvmfs=off "$REGISTRY/$1" ;;
+    links | store | store-fuse | stargz) rootless_podman pull --quiet "$(image_name "$1")" ;;
+    peer | squashfs) ;;
     *) rootless_podman pull --quiet --cvmfs=only "$REGISTRY/$1" ;;
   esac >/dev/null
 }
@@ -57,25 +72,24 @@ lowers() {
   done | tac
 }
 
+# layer_dir DIGEST: in a repository.
+layer_dir() {
+  local hex=${1#sha256:}
+  echo ".layers/${hex:0:2}/$hex"
+}
+
 # container_start IMAGE OPTION…: a container that does nothing until asked, on a mount of its own.
 container_start() {
   local image=$1 options=(--detach --name bench --volume "$T/user/measure:/run/measure:ro"
     --volume "$T/user/work:/run/work" --env MPLCONFIGDIR=/run/work --workdir /)
   shift
   options+=("$@")
-  if [ "$VARIANT" != peer ]; then
-    rootless_podman run "${options[@]}" "$REGISTRY/$image" /run/measure pause >/dev/null
+  if ! has_root; then
+    rootless_podman run "${options[@]}" "$(image_name "$image")" /run/measure pause >/dev/null
     return
   fi
-  peer_mount "$image"
+  root_mount "$image"
   rootless_podman run "${options[@]}" --rootfs "$T/user/peer/root" /run/measure pause >/dev/null
-}
-
-peer_mount() {
-  rootless mkdir -p "$T/user/peer"/{root,upper,work}
-  rootless_podman unshare fuse-overlayfs \
-    -o "lowerdir=$(lowers "$1" | paste -sd:),upperdir=$T/user/peer/upper,workdir=$T/user/peer/work,squash_to_root" \
-    "$T/user/peer/root"
 }
 
 # measured ARG…: a job of the measure tool in the container.
@@ -83,9 +97,7 @@ measured() { rootless_podman exec bench /run/measure "$@"; }
 
 container_end() {
   rootless_podman rm --force --time 0 bench >/dev/null
-  if [ "$VARIANT" = peer ]; then
-    rootless_podman unshare sh -c "umount '$T/user/peer/root' && rm -rf '$T/user/peer'"
-  fi
+  ! has_root || root_unmount
   server_ends
 }
 
@@ -124,6 +136,12 @@ record() {
     "$1" "$2" "$VARIANT" "$3" "$4" "${5:-0}" >>"$RUN/records"
 }
 
+# note PART MEASURE ROUND TEXT: why there is no value.
+note() {
+  jq -cn --arg part "$1" --arg measure "$2" --arg variant "$VARIANT" --argjson round "$3" --arg note "$4" \
+    '{part: $part, measure: $measure, variant: $variant, unit: "", value: 0, round: $round, note: $note}' >>"$RUN/records"
+}
+
 # job PART MEASURE ROUND STATE JOB ARG…: run a job in the container, record its runs: the first as "MEASURE, STATE", the
 # second as "MEASURE, again". Leaves all that is known of it in $RUN/details, and in $DETAIL.
 job() {
@@ -139,6 +157,9 @@ job() {
       server: {before: $before, after: $after}}')
   echo "$DETAIL" >>"$RUN/details"
   record "$part" "$measure, $state" s "$(jq '.runs[0].seconds' <<<"$DETAIL")" "$round"
+  if [ "$VARIANT" = served ] && [ "$state" = cold ]; then
+    record "$part" "$measure, cold: read of the repository" B "$(jq '.repository."bytes-read"' <<<"$DETAIL")" "$round"
+  fi
   if [ "$(jq '.runs | length' <<<"$DETAIL")" -gt 1 ]; then
     record "$part" "$measure, again" s "$(jq '.runs[1].seconds' <<<"$DETAIL")" "$round"
   fi

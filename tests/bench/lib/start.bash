@@ -7,7 +7,7 @@ bench_start() {
     node "$variant"
     image_pull "$image"
   done
-  for ((round = 1; round <= (ROUNDS < 7 ? 7 : ROUNDS); round++)); do
+  for ((round = 1; round <= START_ROUNDS; round++)); do
     for variant in $(shuffled "$round" local served); do
       node "$variant"
       for kind in $(shuffled "$round" plain keep-id); do
@@ -24,15 +24,15 @@ bench_start() {
 
 # start_one MEASURE [drop]
 start_one() {
-  local command=(/run/measure nothing) started ended
+  local command=(/run/measure nothing) started
   [ "$what" = nothing ] || command=(true)
   [ $# -lt 2 ] || ctl drop
   ctl reset
   started=${EPOCHREALTIME/[.,]/}
   rootless_podman run --rm "${options[@]}" --volume "$T/user/measure:/run/measure:ro" "$REGISTRY/$image" "${command[@]}"
-  ended=${EPOCHREALTIME/[.,]/}
-  record start "$1" s "$(awk -v us=$((ended - started)) 'BEGIN { printf "%.4f", us / 1e6 }')" "$round"
+  record start "$1" s "$(seconds_since "$started")" "$round"
   [ "$variant" != local ] || return 0
-  record start "$1: bytes read" B "$(ctl counters | jq '.total."bytes-read"')" "$round"
-  record start "$1: requests" "" "$(ctl counters | jq '.total | del(."bytes-read") | add')" "$round"
+  record start "$1: bytes read" B "$(repository_bytes)" "$round"
+  record start "$1: files opened" "" "$(ctl counters | jq .total.opens)" "$round"
+  record start "$1: requests" "" "$(repository_requests)" "$round"
 }

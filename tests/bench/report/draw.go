@@ -13,35 +13,60 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// draw writes what can be drawn of the parts that were measured.
-func draw(dir string, byPart map[string]*table) error {
+// names are what the plots call the variants.
+var names = map[string]string{
+	"local": "podman pull", "served": "podman pull --cvmfs", "floor": "image is there already",
+	"program": "--cvmfs, fuse-overlayfs", "peer": "fuse-overlayfs on the repository", "squashfs": "squashfs of the image",
+	"store-fuse": "image store, fuse-overlayfs", "stargz": "stargz-store",
+}
+
+// draw writes what can be drawn of the parts that were measured, and returns
+// the plots' names.
+func draw(dir string, byPart map[string]*table) ([]string, error) {
+	var drawn []string
 	for _, p := range []struct {
 		part, file string
 		draw       func(*table) (*plot.Plot, error)
 	}{
 		{"pull", "pull", pulls},
 		{"start", "start", func(t *table) (*plot.Plot, error) {
-			return ratios(t, "Start of a container", regexp.MustCompile(`^(nothing|true), (plain|keep-id)$`))
+			return ratios(t, "Start of a container", regexp.MustCompile(`^((?:nothing|true), (?:plain|keep-id))$`))
+		}},
+		{"peers", "peers", func(t *table) (*plot.Plot, error) {
+			return ratios(t, "Beside other ways: a new container", regexp.MustCompile(`^(start of true|import|fit), new mount$`))
 		}},
 		{"science", "work", func(t *table) (*plot.Plot, error) {
-			return ratios(t, "Work in a container", regexp.MustCompile(`, (again|new mount)$`))
+			return ratios(t, "Work in a container, again", regexp.MustCompile(`^(.*), again$`))
 		}},
+		{"science", "work-new-mount", func(t *table) (*plot.Plot, error) {
+			return ratios(t, "Work in a new container", regexp.MustCompile(`^(.*), new mount$`))
+		}},
+		{"pull", "cluster", func(*table) (*plot.Plot, error) { return clusters(byPart) }},
+		{"scale", "scale-layers", func(t *table) (*plot.Plot, error) { return scales(t, "layers") }},
+		{"scale", "scale-files", func(t *table) (*plot.Plot, error) { return scales(t, "files") }},
+		{"scale", "scale-bytes", func(t *table) (*plot.Plot, error) { return scales(t, "MB") }},
+		{"scale", "scale-latency", func(t *table) (*plot.Plot, error) { return scales(t, "ms a call") }},
+		{"scale", "scale-containers", func(t *table) (*plot.Plot, error) { return scales(t, "containers") }},
 	} {
 		t := byPart[p.part]
 		if t == nil {
 			continue
 		}
-		drawn, err := p.draw(t)
+		plotted, err := p.draw(t)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.part, err)
+			return nil, fmt.Errorf("%s: %w", p.file, err)
+		}
+		if plotted == nil {
+			continue
 		}
 		for _, kind := range []string{"png", "svg"} {
-			if err := drawn.Save(18*vg.Centimeter, 10*vg.Centimeter, filepath.Join(dir, p.file+"."+kind)); err != nil {
-				return err
+			if err := plotted.Save(18*vg.Centimeter, 10*vg.Centimeter, filepath.Join(dir, p.file+"."+kind)); err != nil {
+				return nil, err
 			}
 		}
+		drawn = append(drawn, p.file)
 	}
-	return nil
+	return drawn, nil
 }
 
 var layersRow = regexp.MustCompile(`^layers:(\d+)$`)
@@ -53,7 +78,6 @@ func pulls(t *table) (*plot.Plot, error) {
 	p.X.Label.Text, p.Y.Label.Text = "layers", "seconds"
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	p.Legend.Top, p.Legend.Left = true, true
-	names := map[string]string{"local": "podman pull", "served": "podman pull --cvmfs", "floor": "image is there already"}
 	var lines []any
 	for _, variant := range t.columns {
 		var points plotter.XYs
@@ -72,25 +96,73 @@ func pulls(t *table) (*plot.Plot, error) {
 			lines = append(lines, names[variant], points)
 		}
 	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
 	return p, plotutil.AddLinePoints(p, lines...)
 }
 
-// ratios draws bars: medians as ratios to the base, for the rows that match.
+// scales draws seconds over layers, files and so on, a line for each variant
+// and each of pull and start.
+func scales(t *table, over string) (*plot.Plot, error) {
+	match := regexp.MustCompile(`^(pull|start), (\d+) ` + over + `$`)
+	p := plot.New()
+	p.Title.Text = "Pull and start against " + over
+	p.X.Label.Text, p.Y.Label.Text = over, "seconds"
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Legend.Top, p.Legend.Left = true, true
+	var lines []any
+	for _, variant := range t.columns {
+		points := map[string]plotter.XYs{}
+		for _, row := range t.rows {
+			m := match.FindStringSubmatch(row)
+			values := t.of(row, variant)
+			if m == nil || len(values) == 0 {
+				continue
+			}
+			n, err := strconv.Atoi(m[2])
+			if err != nil {
+				return nil, err
+			}
+			points[m[1]] = append(points[m[1]], plotter.XY{X: float64(n), Y: spreadOf(values).median})
+		}
+		for _, what := range []string{"pull", "start"} {
+			if len(points[what]) > 0 {
+				lines = append(lines, what+": "+names[variant], points[what])
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	if over == "files" || over == "MB" {
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	return p, plotutil.AddLinePoints(p, lines...)
+}
+
+// ratios draws bars: medians as ratios to the base, for the rows that match;
+// the match's first group names them.
 func ratios(t *table, title string, match *regexp.Regexp) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
 	p.Y.Label.Text = "time / time with ordinary layers"
 	p.Y.Min = 0
 	p.Legend.Top = true
-	var rows []string
+	var rows, labels []string
 	for _, row := range t.rows {
-		if t.unit[row] == "s" && match.MatchString(row) {
-			rows = append(rows, row)
+		if m := match.FindStringSubmatch(row); m != nil && t.unit[row] == "s" {
+			rows, labels = append(rows, row), append(labels, m[1])
 		}
 	}
-	names := map[string]string{"served": "--cvmfs", "program": "--cvmfs, fuse-overlayfs", "peer": "fuse-overlayfs on the repository"}
-	variants := slices.DeleteFunc(slices.Clone(t.columns), func(v string) bool { return names[v] == "" })
-	const width = vg.Length(12)
+	// Neither the base, nor what cannot do any of it.
+	variants := slices.DeleteFunc(slices.Clone(t.columns), func(v string) bool {
+		return v == t.base || names[v] == "" || !slices.ContainsFunc(rows, func(row string) bool { return len(t.of(row, v)) > 0 })
+	})
+	if len(rows) == 0 || len(variants) == 0 {
+		return nil, nil
+	}
+	width := vg.Length(36 / len(variants))
 	for i, variant := range variants {
 		var values plotter.Values
 		for _, row := range rows {
@@ -111,7 +183,7 @@ func ratios(t *table, title string, match *regexp.Regexp) (*plot.Plot, error) {
 	}
 	one := plotter.NewFunction(func(float64) float64 { return 1 })
 	p.Add(one)
-	p.NominalX(rows...)
+	p.NominalX(labels...)
 	p.X.Min, p.X.Max = -0.5, float64(len(rows))-0.5
 	p.Y.Max *= 1.2 // the legend's room
 	return p, nil

@@ -1,13 +1,14 @@
 // Command report reads the bench's records, one JSON document after another,
 // and prints a table for each part, and what became of the targets.
 //
-//	report [--targets FILE] [--counts] [--write DIR] <RECORDS
+//	report [--targets FILE] [--counts] [--about FILE --write DIR] <RECORDS
 //
 // Medians, with the least and the most; seconds become ratios to the part's
 // base in the same run. FILE lists the targets, see targets.go. The exit status
 // is 1 if one is missed by more than the run's noise; with --counts, if one is
-// that no clock has to do with. With --write, DIR gets the tables as Markdown
-// and plots as PNG and SVG.
+// that no clock has to do with. With --write, DIR gets a page of the tables and
+// plots as PNG and SVG; --about then names the raw figures, whose machine and
+// versions head the page.
 package main
 
 import (
@@ -24,12 +25,20 @@ import (
 // errMissed says that a target is missed.
 var errMissed = errors.New("targets are missed")
 
+// options are the command line's.
+type options struct {
+	targets, about, dir string
+	counts              bool
+}
+
 func main() {
-	file := flag.String("targets", "", "a list of targets")
-	counts := flag.Bool("counts", false, "of the targets, only those that no clock has to do with can be missed")
-	dir := flag.String("write", "", "write tables and plots into this directory")
+	var o options
+	flag.StringVar(&o.targets, "targets", "", "a list of targets")
+	flag.BoolVar(&o.counts, "counts", false, "of the targets, only those that no clock has to do with can be missed")
+	flag.StringVar(&o.about, "about", "", "the raw figures, for the head of the page")
+	flag.StringVar(&o.dir, "write", "", "write a page and plots into this directory")
 	flag.Parse()
-	if err := run(os.Stdin, os.Stdout, *file, *counts, *dir); err != nil {
+	if err := run(os.Stdin, os.Stdout, o); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		if errors.Is(err, errMissed) {
 			os.Exit(1)
@@ -38,7 +47,7 @@ func main() {
 	}
 }
 
-func run(in io.Reader, out io.Writer, file string, counts bool, dir string) error {
+func run(in io.Reader, out io.Writer, o options) error {
 	parts, byPart, err := tables(in)
 	if err != nil {
 		return err
@@ -53,24 +62,40 @@ func run(in io.Reader, out io.Writer, file string, counts bool, dir string) erro
 		}
 		fmt.Fprintln(&text)
 	}
+	if err := printCluster(&text, byPart); err != nil {
+		return err
+	}
 	var missed error
-	if file != "" {
-		list, err := readTargets(file)
+	if o.targets != "" {
+		list, err := readTargets(o.targets)
 		if err != nil {
 			return err
 		}
-		missed = judge(&text, list, byPart, counts)
+		missed = judge(&text, list, byPart, o.counts)
 	}
 	if _, err := out.Write(text.Bytes()); err != nil {
 		return err
 	}
-	if dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, "tables.md"), text.Bytes(), 0o644); err != nil {
+	if o.dir != "" {
+		if err := write(o, byPart, text.Bytes()); err != nil {
 			return err
-		}
-		if err := draw(dir, byPart); err != nil {
-			return fmt.Errorf("drawing: %w", err)
 		}
 	}
 	return missed
+}
+
+// write writes the page, with the tables as text, and its plots.
+func write(o options, byPart map[string]*table, text []byte) error {
+	about, err := readAbout(o.about)
+	if err != nil {
+		return err
+	}
+	plots, err := draw(o.dir, byPart)
+	if err != nil {
+		return fmt.Errorf("drawing: %w", err)
+	}
+	var page bytes.Buffer
+	about.page(&page, plots)
+	page.Write(text)
+	return os.WriteFile(filepath.Join(o.dir, "README.md"), page.Bytes(), 0o644)
 }

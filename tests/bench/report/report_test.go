@@ -21,7 +21,8 @@ const records = `
 	{"part":"pull","measure":"layers:1","variant":"floor","unit":"s","value":2,"round":1}
 	{"part":"pull","measure":"layers:9","variant":"served","unit":"s","value":4,"round":1}
 	{"part":"science","measure":"read, again","variant":"served","unit":"s","value":4,"round":1}
-	{"part":"science","measure":"read, again","variant":"local","unit":"s","value":4,"round":1}`
+	{"part":"science","measure":"read, again","variant":"local","unit":"s","value":4,"round":1}
+	{"part":"p","measure":"walk","variant":"other","unit":"s","note":"fails: no | way"}`
 
 func targets(t *testing.T, lines string) string {
 	t.Helper()
@@ -34,13 +35,13 @@ func targets(t *testing.T, lines string) string {
 
 func TestTables(t *testing.T) {
 	var out strings.Builder
-	if err := run(strings.NewReader(records), &out, "", false, ""); err != nil {
+	if err := run(strings.NewReader(records), &out, options{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"|          | local                 | served           |\n", // the base leads, wherever it came
-		"| walk     | 2.000 s (2.000-2.000) | 2.00 (1.50-4.00) |\n",
-		"| memory   | -                     | 4.50 MB          |\n",
+		"|          | local                 | served           | other           |\n", // the base leads, wherever it came
+		"| walk     | 2.000 s (2.000-2.000) | 2.00 (1.50-4.00) | fails: no / way |\n",
+		"| memory   | -                     | 4.50 MB          | -               |\n",
 		"|          | floor                 | served ",
 		"| layers:1 | 2.000 s (2.000-2.000) | 1.50 (1.50-1.50) ",
 	} {
@@ -48,7 +49,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", want, out.String())
 		}
 	}
-	if err := run(strings.NewReader(`{"part":`), &out, "", false, ""); err == nil {
+	if err := run(strings.NewReader(`{"part":`), &out, options{}); err == nil {
 		t.Error("a record that breaks off was reported")
 	}
 }
@@ -67,11 +68,12 @@ func TestTargets(t *testing.T) {
 		{"p | requests | served | - | <= 7", "met", false, true},
 		{"p | requests | served | - | <= 6", "missed", true, true},
 		{"p | memory | served | - | <= 4", "missed", true, false},
+		{"p | walk | other | local | <= 4", "not measured", true, true},
 		{"p | none | served | - | <= 4", "not measured", true, true},
 	} {
 		for _, counts := range []bool{false, true} {
 			var out strings.Builder
-			err := run(strings.NewReader(records), &out, targets(t, "# all\n\n"+test.target+"\n"), counts, "")
+			err := run(strings.NewReader(records), &out, options{targets: targets(t, "# all\n\n"+test.target+"\n"), counts: counts})
 			if want := test.missed && (!counts || test.counts); errors.Is(err, errMissed) != want {
 				t.Errorf("%s, counts %v: %v", test.target, counts, err)
 			}
@@ -81,11 +83,11 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := run(strings.NewReader(records), &out, targets(t, "other | x | served | - | <= 1\n"), false, ""); err != nil {
+	if err := run(strings.NewReader(records), &out, options{targets: targets(t, "other | x | served | - | <= 1\n")}); err != nil {
 		t.Errorf("a part that was not measured: %v", err)
 	}
 	for _, bad := range []string{"p | walk | served | <= 1", "p | walk | served | - | < 1", "p | walk | served | - | <= x"} {
-		err := run(strings.NewReader(records), &out, targets(t, "\n"+bad+"\n"), false, "")
+		err := run(strings.NewReader(records), &out, options{targets: targets(t, "\n"+bad+"\n")})
 		if err == nil || errors.Is(err, errMissed) || !strings.Contains(err.Error(), "targets:2: ") {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -100,19 +102,39 @@ func TestTargetList(t *testing.T) {
 	}
 }
 
-func TestDraw(t *testing.T) {
+func TestWrite(t *testing.T) {
 	dir := t.TempDir()
-	var out strings.Builder
-	if err := run(strings.NewReader(records), &out, "", false, dir); err != nil {
+	about := filepath.Join(dir, "bench.json")
+	raw := `{"machine":{"kernel":"6.1","processor":"EPYC","cpus":2,"memory":8589934592},"versions":{"podman":"4.9.5","none":""},"rounds":3}`
+	if err := os.WriteFile(about, []byte(raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"tables.md", "pull.png", "pull.svg", "work.png", "work.svg"} {
+	var out strings.Builder
+	if err := run(strings.NewReader(records), &out, options{about: about, dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"README.md", "pull.png", "pull.svg", "work.png", "work.svg"} {
 		if st, err := os.Stat(filepath.Join(dir, name)); err != nil || st.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "start.png")); err == nil {
 		t.Error("what was not measured is drawn")
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Linux 6.1, 2 × EPYC, 8 GiB", "Versions: podman 4.9.5.\n", "![pull](pull.svg)", out.String()} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("%q is not in:\n%s", want, page)
+		}
+	}
+	if strings.Contains(string(page), "start.svg") {
+		t.Error("the page shows a plot that is not there")
+	}
+	if err := run(strings.NewReader(records), &out, options{dir: dir}); err == nil {
+		t.Error("a page was written of a run that nothing is known about")
 	}
 }
 

@@ -17,6 +17,7 @@ type Record struct {
 	Unit    string  `json:"unit"`    // "s" for what is compared as a ratio; others are printed as they are
 	Value   float64 `json:"value"`
 	Round   int     `json:"round"`
+	Note    string  `json:"note,omitempty"` // why there is no value
 }
 
 // local is the variant that others are measured by, ordinary layers, but for
@@ -63,6 +64,8 @@ func tables(in io.Reader) (parts []string, byPart map[string]*table, err error) 
 func (t *table) add(r Record) {
 	if !slices.Contains(t.rows, r.Measure) {
 		t.rows = append(t.rows, r.Measure)
+	}
+	if r.Note == "" {
 		t.unit[r.Measure] = r.Unit
 	}
 	if !slices.Contains(t.columns, r.Variant) {
@@ -88,16 +91,23 @@ func (t *table) print(w io.Writer) {
 }
 
 // text is "median s" for the base, "ratio (least-most)" for what is compared
-// with it, "median unit" for what is not.
+// with it, "median unit" for what is not, and the note of what has no value.
 func (t *table) text(row, column string) string {
 	v := spreadOf(t.of(row, column))
 	if v.n == 0 {
+		for _, r := range t.values[cell{row, column}] {
+			return strings.ReplaceAll(r.Note, "|", "/")
+		}
 		return "-"
 	}
 	base := spreadOf(t.of(row, t.base))
 	switch unit := t.unit[row]; {
 	case unit == "s" && column != t.base && base.median > 0:
-		return fmt.Sprintf("%.2f (%.2f-%.2f)", v.median/base.median, v.least/base.median, v.most/base.median)
+		digits := 2
+		if v.median < base.median/10 {
+			digits = 4
+		}
+		return fmt.Sprintf("%.*f (%.*f-%.*f)", digits, v.median/base.median, digits, v.least/base.median, digits, v.most/base.median)
 	case unit == "s":
 		return fmt.Sprintf("%.3f s (%.3f-%.3f)", v.median, v.least, v.most)
 	default:
@@ -109,7 +119,9 @@ func (t *table) text(row, column string) string {
 func (t *table) of(measure, variant string) []float64 {
 	var values []float64
 	for _, r := range t.values[cell{measure, variant}] {
-		values = append(values, r.Value)
+		if r.Note == "" {
+			values = append(values, r.Value)
+		}
 	}
 	return values
 }

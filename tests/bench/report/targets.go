@@ -86,11 +86,11 @@ func (t Target) values(table *table) []float64 {
 	}
 	over := map[int]float64{}
 	for _, r := range table.values[cell{t.Measure, t.Over}] {
-		over[r.Round] = r.Value
+		over[r.Round] = r.Value // 0 of what failed
 	}
 	var ratios []float64
 	for _, r := range table.values[cell{t.Measure, t.Variant}] {
-		if base := over[r.Round]; base > 0 {
+		if base := over[r.Round]; base > 0 && r.Note == "" {
 			ratios = append(ratios, r.Value/base)
 		}
 	}
