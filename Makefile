@@ -62,7 +62,7 @@ demo: ## Pull and run a real image with and without CVMFS, print a table [IMAGE=
 	IMAGE='$(IMAGE)' REPOSITORY='$(REPOSITORY)' tests/system/demo
 
 .PHONY: test
-test: ## All that CI runs: deps, unit, unit-patched, licences, patch-check, lint, system
+test: ## All that CI runs: deps, unit, unit-patched, licences, patch-check, lint, system, bench-counts
 	.ci/deps test
 	$(MAKE) unit
 	$(MAKE) unit-patched
@@ -71,6 +71,7 @@ test: ## All that CI runs: deps, unit, unit-patched, licences, patch-check, lint
 	$(MAKE) patch-check
 	$(MAKE) lint
 	$(MAKE) system
+	$(MAKE) bench-counts
 
 .PHONY: build
 build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too; UPSTREAM=v5 for bin/v5/]
@@ -134,9 +135,17 @@ faults: ## Break repository and node at every moment, print what comes of it [UP
 	$(MAKE) system TESTS=faults
 	@sed -n '/^<!-- measured/,/^<!-- end/{/^<!--/!p}' docs/faults.md
 
+# Where a run of the whole bench writes: the page is always one of a full run.
+WRITE ?= $(if $(QUICK),_build/bench,docs/bench)
+
 .PHONY: bench
-bench: build ## Measure views beside local layers and fuse-overlayfs [BENCH='--rounds 2 start science']
-	tests/bench/run $(BENCH)
+bench: build ## Measure beside what people use instead, into docs/bench/ [QUICK=1: four minutes, into _build/bench/; BENCH='--rounds 2 start': prints]
+	.ci/deps bench
+	tests/bench/run $(or $(BENCH),$(if $(QUICK),--quick) --write $(WRITE))
+
+.PHONY: bench-counts
+bench-counts: build ## Hold bytes, requests, names and syncs of a pull and a start against tests/bench/counts; no clock
+	tests/bench/run --counts counts
 
 .PHONY: rpm
 rpm: materialise ## Build packages of the patched podman for EL, Fedora and SLES into _build/rpm/ [RPM_OPTIONS='--without hardening']
