@@ -134,7 +134,7 @@ all_remote() {
   layers_are user 4 0
   run_podman pull --cvmfs=off "$REGISTRY/small/deletions:1"
   equal "$(remote_layers_of "$output")" 0
-  own_ids || layers_are user 0 4
+  layers_are user 0 4
   repository_unmount
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
   equal "$output" second

@@ -21,7 +21,8 @@ scene() {
 scene_conf() {
   local dir=$1 lock="shm" lacks=
   is_root || lock="file" # /dev/shm is the user's own podman's, too
-  [ "$(basename "$dir")" != root ] || may_lock_memory || lacks='cgroups = "disabled"'
+  [ "$(basename "$dir")" != root ] || may_lock_memory || lacks="cgroups = \"disabled\"
+default_ulimits = [\"nofile=$(ulimit -Hn):$(ulimit -Hn)\", \"nproc=$(ulimit -Hu):$(ulimit -Hu)\"]"
   mkdir -p "$dir/home/.config/containers"
   cat >"$dir/conf/containers.conf" <<CONF
 [containers]
@@ -38,6 +39,7 @@ volume_path = "$dir/store/volumes"
 helper_binaries_dir = ["$RUN/bin", "/usr/local/libexec/podman", "/usr/libexec/podman", "/usr/lib/podman"]
 [network]
 network_config_dir = "$dir/conf/networks"
+default_rootless_network_cmd = "slirp4netns" # what this machine has; podman 5 would want passt
 CONF
   cat >"$dir/conf/storage.conf" <<CONF
 [storage]
@@ -72,7 +74,7 @@ stacked_by() {
 }
 
 # Where not even root may lock memory, crun cannot load the program that rules devices in a control group: root's
-# containers then go without groups, root's builds without crun.
+# containers then go without groups, root's builds without crun. Nor may it raise limits, which podman 5's builds do.
 may_lock_memory() { (ulimit -l unlimited) 2>/dev/null; }
 
 # trust_registry PORT…: use them without TLS.
@@ -140,8 +142,8 @@ as_root() {
 
 podman_path() { echo "${PODMAN:-$BIN/podman}"; }
 
-# own_ids: podman 5 gives remote layers, and images with some, IDs of their own. They stand beside those with local layers, and
-# are not made local (docs/upstream.md).
+# own_ids: podman 5 gives remote layers, and images with some, IDs of their own, which they keep when they become local. An
+# image that shares some of the layers stands beside them, with its own (docs/upstream.md).
 own_ids() { [[ $("$(podman_path)" --version) == *" 5."* ]]; }
 
 # PODMAN_TIMEOUT, in seconds, ends a podman that hangs.
