@@ -21,8 +21,9 @@ scene() {
 scene_conf() {
   local dir=$1 lock="shm" lacks=
   is_root || lock="file" # /dev/shm is the user's own podman's, too
-  [ "$(basename "$dir")" != root ] || may_lock_memory || lacks="cgroups = \"disabled\"
-default_ulimits = [\"nofile=$(ulimit -Hn):$(ulimit -Hn)\", \"nproc=$(ulimit -Hu):$(ulimit -Hu)\"]"
+  [ "$(basename "$dir")" != root ] || may_lock_memory || lacks='cgroups = "disabled"'
+  [ -z "$lacks" ] || ! own_ids ||
+    lacks+=$'\n'"default_ulimits = [\"nofile=$(ulimit -Hn):$(ulimit -Hn)\", \"nproc=$(ulimit -Hu):$(ulimit -Hu)\"]"
   mkdir -p "$dir/home/.config/containers"
   cat >"$dir/conf/containers.conf" <<CONF
 [containers]
