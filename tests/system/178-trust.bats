@@ -101,6 +101,16 @@ has_evil() {
 # known_as DIGEST: the diffIDs of the store's layers that came from a blob.
 known_as() { layers_json user | jq -r --arg d "$1" '.[] | select(."compressed-diff-digest" == $d) | ."diff-digest"'; }
 
+# lie_downloaded ARG…: a pull that reads such a layer finds out what it is. podman 5 then refuses the image.
+lie_downloaded() {
+  if own_ids; then
+    run_podman 125 pull --quiet "$@"
+    contains "$stderr" "does not match config's DiffID"
+  else
+    run_podman pull --quiet "$@"
+  fi
+}
+
 @test "a diffID that lies: an honest image gets its own contents, however it is pulled" {
   local honest mode
   registry_with_images && published_tree
@@ -109,8 +119,8 @@ known_as() { layers_json user | jq -r --arg d "$1" '.[] | select(."compressed-di
   lying_image evil/lies:1 "$honest"
   has_evil
   repository_mount "$T/tree" && cvmfs_conf
-  run_podman pull --quiet "$REGISTRY/evil/lies:1"
-  equal "$(known_as "$EVIL")" "$EVIL_DIFFID" "what an ordinary pull calls the layer"
+  lie_downloaded "$REGISTRY/evil/lies:1"
+  own_ids || equal "$(known_as "$EVIL")" "$EVIL_DIFFID" "what an ordinary pull calls the layer"
   run_podman rmi --all
   for mode in off auto only; do
     # Nobody can tell that it lies, and it fools those who asked for it.
@@ -126,7 +136,7 @@ known_as() { layers_json user | jq -r --arg d "$1" '.[] | select(."compressed-di
   for mode in off only; do
     run_podman pull --quiet --cvmfs="$mode" "$REGISTRY/small/user:1"
     allow_warning "$honest"
-    run_podman pull --quiet --cvmfs=auto "$REGISTRY/evil/lies:1"
+    lie_downloaded --cvmfs=auto "$REGISTRY/evil/lies:1"
     kept small/user:1
     equal "$output" kept "before, in mode $mode"
     run_podman rmi --all --force
@@ -141,7 +151,7 @@ known_as() { layers_json user | jq -r --arg d "$1" '.[] | select(."compressed-di
   lying_image evil/true:1 "$EVIL_DIFFID"
   repository_mount "$T/tree" && cvmfs_conf
   run_podman pull --quiet "$REGISTRY/small/user:1" # its second layer has the diffID that is claimed
-  run_podman pull --quiet --cvmfs=auto "$REGISTRY/evil/lies:1"
+  lie_downloaded --cvmfs=auto "$REGISTRY/evil/lies:1"
   run_podman pull --quiet "$REGISTRY/evil/true:1"
   kept evil/true:1
   equal "$output" evil "its own contents"
@@ -158,7 +168,8 @@ known_as() { layers_json user | jq -r --arg d "$1" '.[] | select(."compressed-di
   allow_warning "$EVIL_DIFFID"
   run_podman 125 pull --quiet --cvmfs=only "$REGISTRY/evil/lies:1"
   contains "$stderr" "$EVIL"
-  run_podman pull --quiet --cvmfs=auto "$REGISTRY/evil/lies:1" # downloads it, and finds out what it is
+  lie_downloaded --cvmfs=auto "$REGISTRY/evil/lies:1"
+  ! own_ids || return 0
   layers_are user 1 1
   equal "$(known_as "$EVIL")" "$EVIL_DIFFID"
 }
