@@ -119,7 +119,7 @@ refused() {
 
 # ours [STATUS] ARG…: our containers-storage.
 ours() { checked rootless_storage "$@"; }
-rootless_storage() { PODMAN=$BIN/containers-storage rootless_podman "$@"; }
+rootless_storage() { PODMAN=$(dirname "$(podman_path)")/containers-storage rootless_podman "$@"; }
 
 # container: one, stopped, with a file of its own.
 container() {
