@@ -64,6 +64,8 @@ host_mounts() {
   if [ -d "$product" ]; then
     # The account may not be able to reach the checkout. Read-only: nothing that clears the run away may empty it.
     mount --bind "$product" "$RUN/bin"
+    # upstream's own tools, which are of one time, beside a product of another
+    [ ! -d "$product/stock" ] || [ ! -d "$CHECKOUT/bin/stock" ] || mount --bind "$CHECKOUT/bin/stock" "$RUN/bin/stock"
     mount -o remount,bind,ro "$RUN/bin"
   fi
 }
