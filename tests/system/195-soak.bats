@@ -8,7 +8,7 @@ load lib/faults
 
 setup() {
   test_begin
-  ROUNDS=${SOAK:-10} LOST=0
+  ROUNDS=${SOAK:-10}
   [ "$ROUNDS" != large ] || ROUNDS=2500
   [ "$ROUNDS" = 10 ] || export BATS_TEST_TIMEOUT=
 }
@@ -19,10 +19,21 @@ teardown() {
   test_end
 }
 
-# rounds N: pull, run, rm, rmi.
+# rounds N: as many, or what goes into SOAK_SECONDS. Each hundred has a shell of its own: bash can take a new process for an old one
+# with the same number, when it has started many thousands, and waits for it without end.
 rounds() {
   local n end=$((SECONDS + ${SOAK_SECONDS:-100000}))
-  for ((n = 1; n <= $1 && SECONDS < end; n++)); do
+  for ((DONE = 0; DONE < $1 && SECONDS < end; DONE += n)); do
+    n=$(($1 - DONE < 100 ? $1 - DONE : 100))
+    (some_rounds "$n") || return 1
+    [ "$n" != 100 ] || echo "$(date +%T) $((DONE + n)) rounds: $(memory)" >>"${SOAK_LOG:-/dev/null}"
+  done
+}
+
+# some_rounds N: pull, run, rm, rmi.
+some_rounds() {
+  local n
+  for ((n = 1; n <= $1; n++)); do
     rootless_podman pull --quiet --cvmfs=only "$REGISTRY/small/kinds:1" >/dev/null || return 1
     gives plain rootless_podman one "$REGISTRY/small/kinds:1" cat /kinds/plain || return 1
     rootless_podman rm one >/dev/null || return 1
@@ -31,9 +42,7 @@ rounds() {
     gives 1000 remote two "$REGISTRY/small/user:1" id -u || return 1
     remote rm two >/dev/null || return 1
     remote rmi "$REGISTRY/small/user:1" >/dev/null || return 1
-    [ $((n % 100)) != 0 ] || echo "$(date +%T) $n rounds: $(memory)" >>"${SOAK_LOG:-/dev/null}"
   done
-  DONE=$((n - 1))
 }
 
 # gives OUTPUT PODMAN NAME ARG…: what a container prints. What podman prints of it comes from conmon, by a socket that may be
@@ -42,7 +51,7 @@ gives() {
   local status=0
   "$2" run --name "${@:3}" >"$T/ran" 2>"$T/stderr" || status=$?
   if grep -q 'attach: read: connection reset by peer' "$T/stderr" || { [ "$status" = 0 ] && [ ! -s "$T/ran" ]; }; then
-    LOST=$((LOST + 1))
+    echo "$3" >>"$T/lost"
     status=$("$2" wait "$3") && "$2" logs "$3" >"$T/ran"
   fi
   [ "$status" = 0 ] && [ "$(<"$T/ran")" = "$1" ] && return
@@ -103,14 +112,15 @@ memory() {
   equal "$(wc -w <<<"$STAYS")" 3 "processes that stay: service, pause, the view's server"
   wait_until calm
   left >"$T/before"
-  local before after
+  local before after lost
   before=$(memory)
   rounds "$ROUNDS"
   wait_until calm
   wait_until as_before || true # what is told below
   after=$(memory)
-  echo "$DONE rounds, output lost of $LOST; memory: $before then: $after"
-  [ -z "${SOAK:-}" ] || echo "# $((2 * DONE)) pulls and starts, output lost of $LOST; memory before: $before after: $after" >&3
+  lost=$(cat "$T/lost" 2>/dev/null | wc -l)
+  echo "$DONE rounds, output lost of $lost; memory: $before then: $after"
+  [ -z "${SOAK:-}" ] || echo "# $((2 * DONE)) pulls and starts, output lost of $lost; memory before: $before after: $after" >&3
   diff "$T/before" "$T/after" || fail "$DONE rounds leave something (>)"
   [ "$(wc -l <"$T/before")" -gt 50 ] || fail "too little is looked at: $(cat "$T/before")"
   memory_bounded "$before" "$after"
