@@ -172,7 +172,7 @@ audit: licences ## Licences, and vulnerabilities that what we add can reach [GOV
 	@TAGS='$(TAGS)' .ci/vulnerabilities
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target [FUZZTIME=30s, or BUDGET=2h for all of them; TARGETS=FuzzRequests]
+fuzz: materialise ## Run each fuzz target [FUZZTIME=30s, or BUDGET=2h for all of them; TARGETS=FuzzRequests]
 	BUDGET='$(BUDGET)' TARGETS='$(TARGETS)' .ci/fuzz $(FUZZTIME)
 
 .PHONY: conformance

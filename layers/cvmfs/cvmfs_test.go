@@ -2,6 +2,7 @@ package cvmfs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,6 +52,7 @@ func TestSplitLayerPath(t *testing.T) {
 		"/cvmfs/r/.layers/a1/" + hex[1:] + "/layerfs",
 		"/cvmfs/r/../.layers/a1/" + hex + "/layerfs",
 		"/cvmfs/r/layers/a1/" + hex + "/layerfs",
+		"/cvmfs/r\xff/.layers/a1/" + hex + "/layerfs",
 	} {
 		t.Run(path, func(t *testing.T) {
 			if _, _, err := SplitLayerPath(path); !errors.Is(err, ErrInvalidLayer) {
@@ -106,5 +108,35 @@ func TestPrintable(t *testing.T) {
 		if got := Printable(in); got != want {
 			t.Errorf("Printable(%q) is %q, want %q", in, got, want)
 		}
+	}
+}
+
+// Whatever bytes a repository shows, what is recorded of them is what the next
+// look says, too.
+func TestIdentityIsRecordedAsShown(t *testing.T) {
+	dir := t.TempDir()
+	for name, value := range map[string]string{
+		xattrFQRN: "r\xff.example.org", xattrRootHash: "\xc3", xattrCounters: "catalog_hash: a\x80b\n",
+	} {
+		if err := unix.Setxattr(dir, name, []byte(value), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fd, err := unix.Open(dir, unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	shown, err := ReadIdentity(fd, fd)
+	if err != nil || shown.CatalogHash == "" {
+		t.Fatalf("%+v, %v", shown, err)
+	}
+	record, err := json.Marshal(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded Identity
+	if err := json.Unmarshal(record, &recorded); err != nil || recorded != shown {
+		t.Errorf("%+v is recorded as %+v, %v", shown, recorded, err)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// magic reads one attribute; a tree without it gives "".
+// magic reads one attribute; a tree without it gives "". It is UTF-8, as the
+// records are that it is compared with (JSON).
 func magic(dir int, name string) (string, error) {
 	buf := make([]byte, 4096)
 	n, err := unix.Fgetxattr(dir, name, buf)
@@ -17,7 +18,7 @@ func magic(dir int, name string) (string, error) {
 	}
 	switch {
 	case err == nil:
-		return strings.TrimSpace(strings.TrimRight(string(buf[:n]), "\x00")), nil
+		return strings.ToValidUTF8(strings.TrimSpace(strings.TrimRight(string(buf[:n]), "\x00")), "\ufffd"), nil
 	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
 		return "", nil
 	default:

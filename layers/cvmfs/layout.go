@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -54,6 +55,9 @@ func LayerDir(d digest.Digest) (string, error) {
 func SplitLayerPath(path string) (repository string, d digest.Digest, err error) {
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
 		return "", "", fmt.Errorf("%w: path %q is not absolute and clean", ErrInvalidLayer, path)
+	}
+	if !utf8.ValidString(path) { // records are JSON, which would hold another path
+		return "", "", fmt.Errorf("%w: path %q is not UTF-8", ErrInvalidLayer, path)
 	}
 	rest, ok := strings.CutSuffix(path, "/"+LayerFS)
 	if !ok {

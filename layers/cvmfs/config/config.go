@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -123,6 +124,8 @@ func checkRepositories(list []string) error {
 			return fmt.Errorf("%q is not a repository", path)
 		case strings.ContainsRune(path, 0):
 			return fmt.Errorf("%q holds a NUL byte", path)
+		case !utf8.ValidString(path): // records are JSON, which would hold another path
+			return fmt.Errorf("%q is not UTF-8", path)
 		case slices.Contains(list[:i], path):
 			return fmt.Errorf("%q is named twice", path)
 		}

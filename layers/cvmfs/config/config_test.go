@@ -218,6 +218,7 @@ func TestOptionsSetRefuses(t *testing.T) {
 		{"empty list", OptionRepositories, ""},
 		{"relative", OptionRepositories, "/a,b"},
 		{"empty item", OptionRepositories, "/a,,/b"},
+		{"not UTF-8", OptionRepositories, "/a\xff"},
 		{"space", OptionRepositories, "/a, /b"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // check holds a configuration to what the rest of the program relies on.
@@ -14,7 +15,7 @@ func check(t *testing.T, c Config) {
 		t.Errorf("accepted %+v", c)
 	}
 	for i, path := range c.Repositories {
-		if !filepath.IsAbs(path) || path == "/" || filepath.Clean(path) != path || strings.Contains(path, "\x00") ||
+		if !filepath.IsAbs(path) || path == "/" || filepath.Clean(path) != path || strings.Contains(path, "\x00") || !utf8.ValidString(path) ||
 			slices.Contains(c.Repositories[:i], path) {
 			t.Errorf("accepted %q", c.Repositories)
 		}
@@ -26,6 +27,7 @@ func check(t *testing.T, c Config) {
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte("repositories = [\"/cvmfs/a\"]\npull = \"auto\"\n"), []byte("view = \"direct\""), OptionPull, "only")
 	f.Add([]byte("repositories = [\"/\", 1]"), []byte("[table]\npull = 3"), OptionRepositories, "/a,/b:c\n,/d\\")
+	f.Add([]byte(""), []byte(""), OptionRepositories, "/a\xff")
 	f.Add([]byte("timeout = \"-1s\""), []byte("pull = \"\"\n\xff"), OptionView, "")
 	f.Add([]byte("pull = [[\"auto\"]]\npull.x = 1"), []byte("a.b.c = {}"), "cvmfs_timeout", "1s")
 	f.Fuzz(func(t *testing.T, file, dropIn []byte, option, value string) {
