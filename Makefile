@@ -140,7 +140,7 @@ faults: ## Break repository and node at every moment, print what comes of it [UP
 WRITE ?= $(if $(QUICK),_build/bench,docs/bench)
 
 .PHONY: bench
-bench: build ## Measure beside what people use instead, into docs/bench/ [QUICK=1: four minutes, into _build/bench/; BENCH='--rounds 2 start': prints]
+bench: build ## Measure beside what people use instead, into docs/bench/ [QUICK=1: less, into _build/bench/; BENCH='--rounds 2 start': prints]
 	.ci/deps bench
 	tests/bench/run $(or $(BENCH),$(if $(QUICK),--quick) --write $(WRITE))
 
