@@ -247,6 +247,10 @@ running() {
   nothing_left
 }
 
+# closed_there FILE: an export met a file that the repository keeps from the user. With podman 4 it does not here: the pull of
+# small/kinds:1 has made the layers local that the images share, which podman 5 keeps apart.
+closed_there() { own_ids && grep -q '/etc/shadow: permission denied' "$1"; }
+
 @test "a start that waits for a repository holds up nobody else" {
   site
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
@@ -284,7 +288,7 @@ running() {
   wait "$start"
   equal "$(cat "$T/start.log")" second
   for command in "${!others[@]}"; do
-    wait "${others[command]}" || fail "$(cat "$T/other.$command")"
+    wait "${others[command]}" || closed_there "$T/other.$command" || fail "$(cat "$T/other.$command")"
   done
   equal "$(cat "$T/user/again")" second
 }
