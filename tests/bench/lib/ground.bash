@@ -72,12 +72,6 @@ lowers() {
   done | tac
 }
 
-# layer_dir DIGEST: in a repository.
-layer_dir() {
-  local hex=${1#sha256:}
-  echo ".layers/${hex:0:2}/$hex"
-}
-
 # container_start IMAGE OPTION…: a container that does nothing until asked, on a mount of its own.
 container_start() {
   local image=$1 options=(--detach --name bench --volume "$T/user/measure:/run/measure:ro"

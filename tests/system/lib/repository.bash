@@ -88,3 +88,9 @@ cvmfs_conf() {
     printf '%s\n' "repositories = [\"$REPOSITORY\"]" "$@" >"$T/$who/conf/cvmfs.conf"
   done
 }
+
+# layer_dir DIGEST: in a repository.
+layer_dir() {
+  local hex=${1#sha256:}
+  echo ".layers/${hex:0:2}/$hex"
+}

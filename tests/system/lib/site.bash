@@ -53,12 +53,6 @@ layer_digest() { "$TOOLS/images" list "$RUN/small" | awk -v i="$1" -v n="$2" '$1
 layer_diffid() { "$TOOLS/images" list "$RUN/small" | awk -v i="$1" -v n="$2" '$1 == i && $2 == n { print $4 }'; }
 layers_of() { "$TOOLS/images" list "$RUN/small" | grep -c "^$1 "; }
 
-# layer_dir DIGEST: in a repository.
-layer_dir() {
-  local hex=${1#sha256:}
-  echo ".layers/${hex:0:2}/$hex"
-}
-
 # list_tree IMAGE FILE: the tree of a container of IMAGE. A name that is listed and cannot be looked up is an error.
 list_tree() {
   rootless_podman run --quiet --rm --user 0 "$1" sh -c "$(tree_listing)" >"$2" 2>"$2.errors" || {
