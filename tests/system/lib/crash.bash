@@ -139,7 +139,7 @@ looks() {
     [ -e "$dir/link" ] || continue
     link=$(<"$dir/link")
     case $link in
-      /*) [ -e "$dir/remote" ] && [ -e "$dir/diff" -o -L "$dir/diff" ] ;; # with nothing there, upstream's would make a directory
+      /*) [ -e "$dir/diff" -o -L "$dir/diff" ] ;; # with nothing there, upstream's would make a directory
       *) [ -d "$dir/diff" ] && [ -d "store/overlay/l/$link/." ] ;;
     esac || fail "$dir is neither remote nor local" || return 1
   done
@@ -152,7 +152,7 @@ there() { jq -e --arg name "$image" 'any(.[].names // [] | .[]; . == $name)' sto
 recorded() {
   local id path link
   while read -r id path; do
-    link=$(<"store/overlay/$id/link")
+    link=$(head -n 1 "store/overlay/$id/link")
     [[ $link == /* ]] || link=
     [ "$path" = "$link" ] || fail "layer $id is recorded as '$path', and by the driver as '$link'" || return 1
   done < <(jq -r '.[] | "\(.id) \(."remote-path" // "")"' store/overlay-layers/layers.json)
