@@ -16,7 +16,8 @@ teardown_file() { [ -z "$(ls "$RUN/others")" ] || measured | sed 's/^/# /' >&3; 
 # A cell: works, with the right contents; or no, and the first words of what the error names as its cause:
 #
 #   Stat …/diff: no such file or directory, when a layer is put on top of a remote one
-#   symlink …/diff …/layerfs: no such file or directory, when something is mounted: stock thinks that its store lost a link
+#   symlink …/diff …/layerfs, the rest of the record, and no such file or directory, when something is mounted: stock thinks that
+#     its store lost a link
 #   linkpath must be absolute (got: "remote-readonly layer of podman-cvmfs"), when a layer's tar is read
 #
 # image gone: the store does not have it any more. All of these commands are told to remove it but one: `containers-storage check

@@ -128,7 +128,7 @@ cell() {
   cat "$T/out" "$T/err"
   CELL=works
   if [ $status != 0 ]; then # an error ends with its cause, which begins with what failed
-    words=$(grep -hv '^\s*$' "$T/out" "$T/err" | tail -n 1 | sed -E \
+    words=$(grep -Ehv '^\s*$|^\{' "$T/out" "$T/err" | tail -n 1 | sed -E \
       's/^\s*(\* |Error: )//; s/ \(got.*//; s/: no such file or directory.*//; s/.*: //; s#[^ ]*/.*##')
     CELL="no: $(awk '{ NF = NF < 3 ? NF : 3; print }' <<<"${words//,/}")"
   fi
