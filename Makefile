@@ -128,7 +128,7 @@ unit-patched: materialise ## Run the Go tests that the series add to the patched
 
 .PHONY: system
 system: build ## Run the system tests, rootless first [TESTS=030 JOBS=1]
-	$(if $(filter-out v4,$(UPSTREAM)),mkdir -p '$(BIN)/stock'; OCI_RUNTIME="$${OCI_RUNTIME:-$(CURDIR)/tests/system/runtime/crun}" CVMFS_TEST_BIN='$(BIN)') \
+	$(if $(filter-out v4,$(UPSTREAM)),mkdir -p '$(BIN)/stock' bin/stock; OCI_RUNTIME="$${OCI_RUNTIME:-$(CURDIR)/tests/system/runtime/crun}" CVMFS_TEST_BIN='$(BIN)') \
 		JOBS=$(JOBS) tests/system/run $(TESTS)
 
 .PHONY: faults
