@@ -52,7 +52,7 @@ counted_start() {
   for state in cold again; do
     [ $state = again ] || ctl drop
     ctl reset
-    rootless_podman run --rm "$@" --volume "$T/user/measure:/run/measure:ro" "$REGISTRY/$image" /run/measure nothing
+    rootless_podman run --rm "$@" --volume "$T/measure:/run/measure:ro" "$REGISTRY/$image" /run/measure nothing
     server_ends
     count "start, $kind, $state: requests to the repository" "" "$(repository_requests)"
     count "start, $kind, $state: bytes read of the repository" B "$(repository_bytes)"

@@ -47,7 +47,7 @@ node() {
   trust_registry "${REGISTRY#*:}"
   cvmfs_conf
   [ "$1" != program ] || mount_program user
-  install -m 755 "$TOOLS/measure" "$T/user/measure"
+  install -m 755 "$TOOLS/measure" "$T/measure"
   mkdir -m 777 "$T/user/work"
   rootless_podman info >/dev/null # the first podman of a session makes its namespaces; nothing measured should pay for that
   ! is_peer "$1" || peer_prepared
@@ -74,7 +74,7 @@ lowers() {
 
 # container_start IMAGE OPTION…: a container that does nothing until asked, on a mount of its own.
 container_start() {
-  local image=$1 options=(--detach --name bench --volume "$T/user/measure:/run/measure:ro"
+  local image=$1 options=(--detach --name bench --volume "$T/measure:/run/measure:ro"
     --volume "$T/user/work:/run/work" --env MPLCONFIGDIR=/run/work --workdir /)
   shift
   options+=("$@")

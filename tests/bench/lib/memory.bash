@@ -28,7 +28,7 @@ memory_crowd() {
   local i round=1
   say "memory: $CROWD containers"
   for ((i = 1; i <= CROWD; i++)); do
-    rootless_podman run --detach --name "crowd-$i" --volume "$T/user/measure:/run/measure:ro" "$REGISTRY/$image" /run/measure pause >/dev/null
+    rootless_podman run --detach --name "crowd-$i" --volume "$T/measure:/run/measure:ro" "$REGISTRY/$image" /run/measure pause >/dev/null
   done
   servers >"$RUN/servers"
   record memory "servers, $CROWD containers" "" "$(wc -l <"$RUN/servers")"

@@ -47,7 +47,7 @@ scale_point() {
   ctl drop
   for ((round = 0; round <= STARTS; round++)); do
     started=${EPOCHREALTIME/[.,]/}
-    rootless_podman run --rm --volume "$T/user/measure:/run/measure:ro" "$REGISTRY/$2" /run/measure nothing
+    rootless_podman run --rm --volume "$T/measure:/run/measure:ro" "$REGISTRY/$2" /run/measure nothing
     if [ $round = 0 ]; then
       record scale "first start, $1" s "$(seconds_since "$started")"
     else
@@ -64,7 +64,7 @@ scale_crowd() {
   say "scale: $1 containers, $variant, round $round"
   started=${EPOCHREALTIME/[.,]/}
   for ((i = 1; i <= $1; i++)); do
-    rootless_podman run --rm --volume "$T/user/measure:/run/measure:ro" "$REGISTRY/$2" /run/measure nothing &
+    rootless_podman run --rm --volume "$T/measure:/run/measure:ro" "$REGISTRY/$2" /run/measure nothing &
     pids+=($!)
   done
   for pid in "${pids[@]}"; do wait "$pid"; done
