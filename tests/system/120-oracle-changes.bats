@@ -263,10 +263,11 @@ built() {
   cat "$T/stdout" "$T/stderr" >"$T/steps"
 }
 
-# id_and_history WHO IMAGE
+# id_and_history WHO IMAGE: the ID is the digest of the config, also where podman gives another to an image with remote layers.
 id_and_history() {
   run_podman_as "$1" image inspect --format '{{.Id}} {{len .RootFS.Layers}}' "$2" || return 1
   ID=$output
+  ! own_ids || ID="$(jq -er .config.digest "$T/$1/store/overlay-images/${ID% *}/manifest") ${ID#* }" || return 1
   run_podman_as "$1" history --no-trunc --format '{{.CreatedBy}} {{.Comment}}' "$2" && ID+=$'\n'$output
 }
 
