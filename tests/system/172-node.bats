@@ -18,6 +18,14 @@ node() {
   page_run docs/admin.md "" page_root
   page_run docs/admin.md boot page_root
   cp "$T/user/conf/registries.conf" "$T/user/home/.config/containers/policy.json" "$T/etc/containers"
+  # Podman 5 has another name for what it keeps where there is no XDG_RUNTIME_DIR.
+  KEPT=podman-run
+  ! own_ids || { KEPT=storage-run && sed -i "s/podman-run/$KEPT/" "$T/etc/slurm/epilog.d/50-containers"; }
+  # beside the page's, where the tests name a runtime
+  [ -z "${OCI_RUNTIME:-}" ] || {
+    mkdir -p "$T/etc/containers/containers.conf.d"
+    printf '[engine]\nruntime = "%s"\n' "$OCI_RUNTIME" >"$T/etc/containers/containers.conf.d/zz-runtime.conf"
+  }
   chmod -R a+rX "$T/etc" "$T/local"
   mount --bind "$T/etc/containers" /etc/containers
 }
@@ -45,7 +53,7 @@ batch() {
   equal "$(cat "$T/$who/home/result")" fit "what the job wrote"
   equal "$(jq '[.[] | select(.kind != "remote-readonly")] | length' "$store/overlay-layers/layers.json")" 0 "local layers of the image"
   run job "$who" podman info --format '{{.Host.CgroupManager}} {{.Host.EventLogger}} {{.Host.RemoteSocket.Path}}'
-  contains "$output" "cgroupfs file /tmp/podman-run-$uid/"
+  contains "$output" "cgroupfs file /tmp/$KEPT-$uid/"
   # podman's pause process is the user's, too
   env -i SLURM_JOB_UID="$uid" sh "$T/etc/slurm/epilog.d/50-containers"
   [ -d "$store" ] || fail "the epilog removed the store under a process of the user"
