@@ -72,7 +72,7 @@ left() {
   rootless_podman unshare awk -v dir="$T/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort
   echo "== descriptors of those that stay, by what they are; what a view's server keeps of its layers comes and goes"
   for pid in $STAYS; do
-    echo "$(cat "/proc/$pid/comm"): $(find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | grep -v "^$T/cvmfs/" | sed -E 's/[0-9]*(\[[0-9]*\])*$//; s/[0-9a-f]{64}/ID/' | sort | uniq -c | tr -s ' \n' ' ')"
+    echo "$(cat "/proc/$pid/comm"): $(find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | grep -v "^$T/cvmfs/" | sed 's/[0-9]*\(\[[0-9]*\]\)*$//' | sort | uniq -c | tr -s ' \n' ' ')"
   done
   echo "== locks, semaphores, shared memory"
   find /dev/shm -mindepth 1 -user "$TEST_UID" | sort
@@ -108,7 +108,7 @@ memory() {
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
   run_podman run --detach --name stays "$REGISTRY/small/deletions:1" sh -c 'while sleep 1; do find /data >/dev/null; done'
   rounds 3
-  STAYS="$(pgrep -f "system service --time 0 unix://$SERVICE" | tail -1) $(cat "$T/user/xdg/libpod/tmp/pause.pid" "$T/user/xdg/libpod/pause.pid" 2>/dev/null | head -1) $(pgrep -x -u "$TEST_UID" cvmfs-view | head -1)"
+  STAYS="$(pgrep -f "system service --time 0 unix://$SERVICE" | head -1) $(cat "$T/user/xdg/libpod/tmp/pause.pid" "$T/user/xdg/libpod/pause.pid" 2>/dev/null | head -1) $(pgrep -x -u "$TEST_UID" cvmfs-view | head -1)"
   equal "$(wc -w <<<"$STAYS")" 3 "processes that stay: service, pause, the view's server"
   wait_until calm
   left >"$T/before"
@@ -132,8 +132,8 @@ as_before() {
   diff "$T/before" "$T/after" >/dev/null
 }
 
-# calm: what podman left to end in its own time has ended: cleanup processes, servers of views, connections. Podman 5's service is a
-# process and its child.
+# calm: what podman left to end in its own time has ended: cleanup processes, servers of views, connections. A service of
+# podman 5's is called exe, too.
 calm() { [ "$(running_ones | grep -c '^conmon$\|^cvmfs-view$\|^crun$\|^exe$')" = "$(if own_ids; then echo 3; else echo 2; fi)" ]; }
 
 # memory_bounded BEFORE AFTER: the server of the view has not grown by a half and 10 MB. (The service's grows with what Go keeps.)
