@@ -7,7 +7,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/plotutil"
 )
 
 // A cluster is a model, fed with what this run measured of one node: N nodes
@@ -97,13 +96,12 @@ func printCluster(out io.Writer, byPart map[string]*table) error {
 
 // clusters draws the model; nil where the run has not what it is fed with.
 func clusters(byPart map[string]*table) (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text = "N nodes pull and start one image at once (a model)"
+	p := newPlot("N nodes pull and start one image at once (a model)")
 	p.X.Label.Text, p.Y.Label.Text = "nodes", "seconds, at least"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	p.Legend.Top, p.Legend.Left = true, true
-	var lines []any
+	p.Legend.Left = true
+	var lines []line
 	for _, variant := range []string{local, "served"} {
 		n, known := nodeOf(byPart, variant)
 		if !known {
@@ -113,7 +111,7 @@ func clusters(byPart map[string]*table) (*plot.Plot, error) {
 		for _, size := range sizes {
 			points = append(points, plotter.XY{X: float64(size), Y: assumed.seconds(size, n)})
 		}
-		lines = append(lines, names[variant], points)
+		lines = append(lines, line{variant: variant, points: points})
 	}
-	return p, plotutil.AddLinePoints(p, lines...)
+	return p, addLines(p, lines)
 }

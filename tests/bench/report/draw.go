@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"image/color"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,6 +21,46 @@ var names = map[string]string{
 	"store-fuse": "image store, fuse-overlayfs", "stargz": "stargz-store",
 }
 
+// colours keeps each variant's the same in all plots.
+var colours = []string{"local", "served", "floor", "peer", "squashfs", "program", "store-fuse", "stargz"}
+
+func colour(variant string) color.Color { return plotutil.Color(slices.Index(colours, variant)) }
+
+// newPlot has room between its lines of text.
+func newPlot(title string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.Title.Padding = title, vg.Millimeter
+	p.Legend.Top, p.Legend.Padding = true, vg.Millimeter
+	return p
+}
+
+// line is one of a variant, by another name than the variant's where it has one.
+type line struct {
+	variant, name string
+	points        plotter.XYs
+	dashed        bool
+}
+
+func addLines(p *plot.Plot, lines []line) error {
+	for _, l := range lines {
+		drawn, marks, err := plotter.NewLinePoints(l.points)
+		if err != nil {
+			return err
+		}
+		drawn.Color, marks.Color, marks.Shape = colour(l.variant), colour(l.variant), plotutil.Shape(slices.Index(colours, l.variant))
+		if l.dashed {
+			drawn.Dashes = plotutil.Dashes(1)
+		}
+		p.Add(drawn, marks)
+		name := l.name
+		if name == "" {
+			name = names[l.variant]
+		}
+		p.Legend.Add(name, drawn, marks)
+	}
+	return nil
+}
+
 // draw writes what can be drawn of the parts that were measured, and returns
 // the plots' names.
 func draw(dir string, byPart map[string]*table) ([]string, error) {
@@ -30,7 +71,7 @@ func draw(dir string, byPart map[string]*table) ([]string, error) {
 	}{
 		{"pull", "pull", pulls},
 		{"start", "start", func(t *table) (*plot.Plot, error) {
-			return ratios(t, "Start of a container", regexp.MustCompile(`^((?:nothing|true), (?:plain|keep-id))$`))
+			return ratios(t, "Start of a container", regexp.MustCompile(`^((?:nothing|true), (?:plain|keep-id|single-id))$`))
 		}},
 		{"peers", "peers", func(t *table) (*plot.Plot, error) {
 			return ratios(t, "Beside other ways: a new container", regexp.MustCompile(`^(start of true|import|fit), new mount$`))
@@ -73,12 +114,11 @@ var layersRow = regexp.MustCompile(`^layers:(\d+)$`)
 
 // pulls draws seconds over layers, a line for each variant.
 func pulls(t *table) (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text = "Pull of an image with this many layers"
+	p := newPlot("Pull of an image with this many layers")
 	p.X.Label.Text, p.Y.Label.Text = "layers", "seconds"
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	p.Legend.Top, p.Legend.Left = true, true
-	var lines []any
+	p.Legend.Left = true
+	var lines []line
 	for _, variant := range t.columns {
 		var points plotter.XYs
 		for _, row := range t.rows {
@@ -93,25 +133,24 @@ func pulls(t *table) (*plot.Plot, error) {
 			}
 		}
 		if len(points) > 0 {
-			lines = append(lines, names[variant], points)
+			lines = append(lines, line{variant: variant, points: points})
 		}
 	}
 	if len(lines) == 0 {
 		return nil, nil
 	}
-	return p, plotutil.AddLinePoints(p, lines...)
+	return p, addLines(p, lines)
 }
 
 // scales draws seconds over layers, files and so on, a line for each variant
 // and each of pull and start.
 func scales(t *table, over string) (*plot.Plot, error) {
 	match := regexp.MustCompile(`^(pull|start), (\d+) ` + over + `$`)
-	p := plot.New()
-	p.Title.Text = "Pull and start against " + over
+	p := newPlot("Pull and start against " + over)
 	p.X.Label.Text, p.Y.Label.Text = over, "seconds"
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	p.Legend.Top, p.Legend.Left = true, true
-	var lines []any
+	p.Legend.Left = true
+	var lines []line
 	for _, variant := range t.columns {
 		points := map[string]plotter.XYs{}
 		for _, row := range t.rows {
@@ -128,7 +167,7 @@ func scales(t *table, over string) (*plot.Plot, error) {
 		}
 		for _, what := range []string{"pull", "start"} {
 			if len(points[what]) > 0 {
-				lines = append(lines, what+": "+names[variant], points[what])
+				lines = append(lines, line{variant, what + ": " + names[variant], points[what], what == "start"})
 			}
 		}
 	}
@@ -138,17 +177,15 @@ func scales(t *table, over string) (*plot.Plot, error) {
 	if over == "files" || over == "MB" {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
-	return p, plotutil.AddLinePoints(p, lines...)
+	return p, addLines(p, lines)
 }
 
 // ratios draws bars: medians as ratios to the base, for the rows that match;
 // the match's first group names them.
 func ratios(t *table, title string, match *regexp.Regexp) (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text = title
+	p := newPlot(title)
 	p.Y.Label.Text = "time / time with ordinary layers"
 	p.Y.Min = 0
-	p.Legend.Top = true
 	var rows, labels []string
 	for _, row := range t.rows {
 		if m := match.FindStringSubmatch(row); m != nil && t.unit[row] == "s" {
@@ -176,7 +213,7 @@ func ratios(t *table, title string, match *regexp.Regexp) (*plot.Plot, error) {
 		if err != nil {
 			return nil, err
 		}
-		bars.Color = plotutil.Color(i)
+		bars.Color = colour(variant)
 		bars.Offset = width * vg.Length(float64(i)-float64(len(variants)-1)/2)
 		p.Add(bars)
 		p.Legend.Add(names[variant], bars)
