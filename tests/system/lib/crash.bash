@@ -189,8 +189,8 @@ next() {
     [ "$1" = no ] || fail "the image is gone" || return 1
   fi
   podman pull --quiet "--cvmfs=$2" "$image" && runs "after another pull" && recorded || return 1
-  # What podman 5 pulls without repositories stands beside remote layers that no image had yet. They stay, as ordinary layers of a
-  # pull that was killed do, until the store is checked.
+  # What podman 5 pulls without repositories stands beside remote layers that were recorded among local ones, for no image yet. They
+  # stay, as ordinary layers of a pull that was killed do, until the store is checked.
   [ "$own $1 $2" != "own no off" ] || orphans=yes
   [ "$2$orphans" != off ] || ! grep -q remote-readonly store/overlay-layers/layers.json || fail "remote layers after a pull in mode off" || return 1
   clean "$orphans" || return 1
