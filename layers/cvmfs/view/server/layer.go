@@ -11,6 +11,7 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,6 +20,9 @@ import (
 // must not go on as an empty one for long, and a walk over many directories must
 // not ask for each.
 const verifyEvery = time.Second
+
+// openLimit bounds how many layers are asked for their catalogue at a time.
+const openLimit = 16
 
 // layer is one layer directory, held open: its descriptor outlives a
 // repository that is unmounted lazily, and keeps one that is not in place.
@@ -33,6 +37,36 @@ type layer struct {
 	opened   time.Time
 	verified atomic.Int64 // when it was in place the last time, in nanoseconds since opened
 	asking   sync.Mutex
+}
+
+// openLayers opens layers side by side: what no cache holds of each takes as long
+// as the repository's servers do. The error is that of the first in the list.
+func openLayers(list []spec.Layer) ([]*layer, error) {
+	layers, errs := make([]*layer, len(list)), make([]error, len(list))
+	var g errgroup.Group
+	g.SetLimit(openLimit)
+	for i := range list {
+		g.Go(func() error {
+			layers[i], errs[i] = openLayer(list[i])
+			return nil
+		})
+	}
+	_ = g.Wait()
+	for _, err := range errs {
+		if err != nil {
+			closeLayers(layers)
+			return nil, err
+		}
+	}
+	return layers, nil
+}
+
+func closeLayers(layers []*layer) {
+	for _, l := range layers {
+		if l != nil {
+			unix.Close(l.root)
+		}
+	}
 }
 
 // openLayer opens a layer directory and compares its content with the record.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -40,4 +42,41 @@ func TestEmptyIsVerified(t *testing.T) {
 	if l, err := v.readDir(d, 0); !errors.Is(err, cvmfs.ErrLayerUnknown) {
 		t.Errorf("a directory of a removed layer: %v, %v", l, err)
 	}
+}
+
+// Whichever ends first, it is the topmost layer's error that is told, and nothing is kept open.
+func TestOpenLayersTellsTheFirst(t *testing.T) {
+	const n = 40
+	dir := t.TempDir()
+	list := make([]spec.Layer, n)
+	for i := range list {
+		sub, err := cvmfs.LayerDir(digest.FromString(strconv.Itoa(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list[i].Path = filepath.Join(dir, sub, cvmfs.LayerFS)
+		if i%10 == 7 {
+			continue // is not there
+		}
+		if err := os.MkdirAll(list[i].Path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := openFiles(t)
+	if _, err := openLayers(list); err == nil || !strings.Contains(err.Error(), list[7].Path) {
+		t.Errorf("got %v, want the error of %q", err, list[7].Path)
+	}
+	if after := openFiles(t); after != before {
+		t.Errorf("%d descriptors were open, now %d", before, after)
+	}
+	layers, err := openLayers(list[8:17])
+	if err != nil || len(layers) != 9 {
+		t.Fatalf("%d layers, %v", len(layers), err)
+	}
+	for i, l := range layers {
+		if l.Path != list[8+i].Path {
+			t.Errorf("layer %d is %q, want %q", i, l.Path, list[8+i].Path)
+		}
+	}
+	closeLayers(layers)
 }

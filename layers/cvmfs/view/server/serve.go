@@ -79,14 +79,9 @@ func await(in io.Reader) error {
 	if err := confineTo(s.Layers); err != nil {
 		return err
 	}
-	for _, layer := range s.Layers {
-		l, err := openLayer(layer)
-		if err != nil {
-			return err
-		}
-		unix.Close(l.root)
-	}
-	return nil
+	layers, err := openLayers(s.Layers)
+	closeLayers(layers)
+	return err
 }
 
 func start(fd int, in io.Reader) (*fuse.Server, error) {

@@ -21,15 +21,12 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
 const (
 	// forever is how long the kernel may keep an answer.
 	forever = 365 * 24 * time.Hour
-	// openLimit bounds how many layers are asked for their catalogue at a time.
-	openLimit = 16
 	// overflowID is nobody's id (user_namespaces(7)), which containers/storage
 	// gives to what a mapping lacks.
 	overflowID = 65534
@@ -64,21 +61,12 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 	v := &View{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		Spec:          s,
-		layers:        make([]*layer, len(s.Layers)),
 		generation:    uint64(rand.Uint32()),
 		dirs:          newFDCache(maxFDs / 2),
 		files:         newFDCache(maxFDs / 2),
 	}
-	var g errgroup.Group
-	g.SetLimit(openLimit)
-	for i := range s.Layers {
-		g.Go(func() (err error) {
-			v.layers[i], err = openLayer(s.Layers[i])
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		v.close()
+	var err error
+	if v.layers, err = openLayers(s.Layers); err != nil {
 		return nil, err
 	}
 	for _, path := range s.Below {
@@ -102,11 +90,7 @@ func New(s spec.Spec, maxFDs int) (*View, error) {
 
 // close closes what New has opened.
 func (v *View) close() {
-	for _, l := range v.layers {
-		if l != nil {
-			unix.Close(l.root)
-		}
-	}
+	closeLayers(v.layers)
 	for _, fd := range v.below {
 		unix.Close(fd)
 	}
