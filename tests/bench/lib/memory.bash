@@ -1,4 +1,4 @@
-# memory: what the view's server costs, idle and after walks of a tree of 300,000 files (48,000 in a quick run), and what the
+# memory: what the view's server costs, idle and after walks of a tree of 300,000 files (fewer in a quick run), and what the
 # servers of many containers of one image cost together.
 
 IDLE_SECONDS=5

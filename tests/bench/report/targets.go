@@ -79,6 +79,12 @@ func (t Target) limit() string {
 	return "≤ " + number(t.Limit)
 }
 
+// compared says whether the run compared these variants at all. One that did, and
+// has no values, missed the target.
+func (t Target) compared(table *table) bool {
+	return slices.Contains(table.columns, t.Variant) && (t.Over == "-" || slices.Contains(table.columns, t.Over))
+}
+
 // values are one for each round that both variants have.
 func (t Target) values(table *table) []float64 {
 	if t.Over == "-" {
@@ -122,7 +128,7 @@ func judge(out io.Writer, list []Target, byPart map[string]*table, counts bool) 
 	var missed []string
 	for _, t := range list {
 		table := byPart[t.Part]
-		if table == nil {
+		if table == nil || !t.compared(table) {
 			continue
 		}
 		values := t.values(table)
