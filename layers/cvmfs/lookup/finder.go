@@ -46,6 +46,14 @@ func New(repositories []string, timeout time.Duration) *Finder {
 	return f
 }
 
+// Start gets the process ready that the first look-up asks, while its caller still
+// has other things to wait for. The repository is not touched.
+func (f *Finder) Start() {
+	if len(f.repositories) > 0 {
+		_, _ = f.repositories[0].start() // the look-up tries again, and tells
+	}
+}
+
 // Close ends what look-ups have started. The Finder may be used again.
 func (f *Finder) Close() {
 	for _, r := range f.repositories {

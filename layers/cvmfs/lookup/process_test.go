@@ -79,3 +79,28 @@ func TestFindAfterProcessEnds(t *testing.T) {
 	find()
 	f.Close()
 }
+
+// The first look-up asks the process that is there already, and Close ends one that was asked nothing.
+func TestStart(t *testing.T) {
+	root := repo(t)
+	publish(t, root, "")
+	f := New([]string{root, t.TempDir()}, time.Minute)
+	f.Start()
+	started := f.repositories[0].asking
+	if started == nil || f.repositories[1].asking != nil {
+		t.Fatalf("started: %v, %v", started, f.repositories[1].asking)
+	}
+	if _, err := f.Find(context.Background(), layerA, diffA); err != nil || f.repositories[0].asking != started {
+		t.Errorf("another process was asked: %v", err)
+	}
+	f.Close()
+	f.Start()
+	idle := f.repositories[0].asking
+	f.Close()
+	for deadline := time.Now().Add(20 * time.Second); !idle.ended(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a process that was asked nothing stays")
+		}
+	}
+	New(nil, time.Minute).Start()
+}

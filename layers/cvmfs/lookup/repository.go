@@ -74,18 +74,27 @@ func (r *repository) hung() error {
 }
 
 func (r *repository) putToProcess(d, diffID digest.Digest) <-chan answer {
+	asking, err := r.start()
+	if err != nil {
+		failed := make(chan answer, 1)
+		failed <- answer{err: fmt.Errorf("repository %q: %w: starting to ask it: %w", r.path, cvmfs.ErrUnavailable, err)}
+		return failed
+	}
+	return asking.put(d, diffID)
+}
+
+// start gives the process that asks the repository.
+func (r *repository) start() (*process, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.asking == nil || r.asking.ended() {
 		p, err := startProcess(r.path, r.hold)
 		if err != nil {
-			failed := make(chan answer, 1)
-			failed <- answer{err: fmt.Errorf("repository %q: %w: starting to ask it: %w", r.path, cvmfs.ErrUnavailable, err)}
-			return failed
+			return nil, err
 		}
 		r.asking = p
 	}
-	return r.asking.put(d, diffID)
+	return r.asking, nil
 }
 
 func (r *repository) close() {

@@ -94,6 +94,9 @@ func New(conf config.Config, override string, warn func(string)) (*Pull, error) 
 	if mode == config.Only {
 		p.finder.Warn = p.hold
 	}
+	if mode != config.Off {
+		p.finder.Start()
+	}
 	return p, nil
 }
 
