@@ -42,6 +42,7 @@ bench_peers() {
   done
   for ((round = 1; round <= PEER_ROUNDS; round++)); do
     for variant in $(shuffled "$round" "${PEERS[@]}"); do
+      sync # what another has left to be written
       node "$variant"
       if [ -e "$T/lacking" ]; then
         peer_lacks "fails: $(reason "$T/lacking")" prepare "${PEER_PULL[@]}" "${PEER_STARTS[@]}"

@@ -91,7 +91,8 @@ image_store_make() {
   cp -r "$from/overlay-images" "$from/overlay-layers" "$dir/"
   cp -a "$from/overlay/l" "$dir/overlay/"
   while read -r digest diff _; do
-    id=$(jq -r --arg digest "$digest" '.[] | select(."compressed-diff-digest" == $digest).id' "$from/overlay-layers/layers.json")
+    # the first: an ID-mapped copy, of a start before, comes after it
+    id=$(jq -r --arg digest "$digest" 'first(.[] | select(."compressed-diff-digest" == $digest)).id' "$from/overlay-layers/layers.json")
     mkdir "$dir/overlay/$id"
     cp "$from/overlay/$id/link" "$dir/overlay/$id/"
     [ ! -e "$from/overlay/$id/lower" ] || cp "$from/overlay/$id/lower" "$dir/overlay/$id/"
