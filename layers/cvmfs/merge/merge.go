@@ -14,7 +14,8 @@
 package merge
 
 import (
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
@@ -99,10 +100,11 @@ type Child struct {
 // that the stack only deletes are among them, as Deleted. opaque says that
 // nothing beneath the stack shows in this directory.
 func Directory(listings []Listing) (children []Child, opaque bool) {
-	m := merger{index: map[string]int{}, open: map[string]bool{}}
-	if n := len(listings); n > 0 {
-		m.children = make([]Child, 0, len(listings[0].Entries))
+	most := 0
+	for _, l := range listings {
+		most = max(most, len(l.Entries))
 	}
+	m := merger{children: make([]Child, 0, most), index: make(map[string]int, most), open: map[string]bool{}}
 	for _, l := range listings {
 		if m.layer(l) {
 			opaque = true
@@ -113,7 +115,7 @@ func Directory(listings []Listing) (children []Child, opaque bool) {
 		c := &m.children[i]
 		c.Opaque = c.Type == Dir && !m.open[c.Name]
 	}
-	sort.Slice(m.children, func(i, j int) bool { return m.children[i].Name < m.children[j].Name })
+	slices.SortFunc(m.children, func(a, b Child) int { return strings.Compare(a.Name, b.Name) })
 	return m.children, opaque
 }
 

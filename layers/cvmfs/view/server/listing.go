@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
@@ -58,9 +59,15 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 
 // openDir opens a directory for listing; -1 for one that the user may not read
 // or search.
-func openDir(parent int, name string) (fd int, err error) {
+func openDir(parent int, name string) (int, error) {
+	return findDir(parent, name, unix.O_RDONLY, unix.X_OK)
+}
+
+// findDir opens a directory; -1 for one that the user may not open so, or that does
+// not allow access.
+func findDir(parent int, name string, flags int, access uint32) (fd int, err error) {
 	err = retry(func() error {
-		fd, err = beneath.Step(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+		fd, err = beneath.Step(parent, name, flags|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 		return err
 	})
 	if errors.Is(err, unix.EACCES) {
@@ -69,7 +76,7 @@ func openDir(parent int, name string) (fd int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := unix.Faccessat(fd, ".", unix.X_OK, 0); errors.Is(err, unix.EACCES) {
+	if err := unix.Faccessat(fd, ".", access, 0); errors.Is(err, unix.EACCES) {
 		unix.Close(fd)
 		return -1, nil
 	}
@@ -132,14 +139,19 @@ func (v *View) hollow(parent int, name string, depth int) (bool, error) {
 	return markers, nil
 }
 
+// direntBuffers are reused: a start lists some fifty directories, and memory that is
+// asked for each time is memory to be collected in between.
+var direntBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
 // getdents lists an open directory of a layer, which is in overlayfs's form or not.
 func (v *View) getdents(fd int, overlay bool) ([]merge.Entry, error) {
 	var entries []merge.Entry
-	buf := make([]byte, 32<<10)
+	buf := direntBuffers.Get().(*[32 << 10]byte)
+	defer direntBuffers.Put(buf)
 	for {
 		var n int
 		err := retry(func() (err error) {
-			n, err = unix.ReadDirent(fd, buf)
+			n, err = unix.ReadDirent(fd, buf[:])
 			return err
 		})
 		if err != nil {

@@ -89,14 +89,20 @@ func (v *View) opaqueAt(parent *node, name string, l int) (bool, error) {
 		return false, err
 	}
 	defer v.dirs.put(dir)
-	fd, err := openDir(dir.fd, name)
+	if v.layers[l].Overlay {
+		fd, err := openDir(dir.fd, name)
+		if fd < 0 {
+			return false, err
+		}
+		defer unix.Close(fd)
+		return v.layers[l].overlayOpaque(fd, filepath.Join(parent.path(), name))
+	}
+	// A look at a name: to open a directory for listing is a question to the repository.
+	fd, err := findDir(dir.fd, name, unix.O_PATH, unix.R_OK|unix.X_OK)
 	if fd < 0 {
 		return false, err
 	}
 	defer unix.Close(fd)
-	if v.layers[l].Overlay {
-		return v.layers[l].overlayOpaque(fd, filepath.Join(parent.path(), name))
-	}
 	var st unix.Stat_t
 	err = retry(func() error { return unix.Fstatat(fd, whiteout.OpaqueName, &st, unix.AT_SYMLINK_NOFOLLOW) })
 	if errors.Is(err, unix.ENOENT) {
