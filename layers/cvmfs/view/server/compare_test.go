@@ -45,6 +45,37 @@ func (k *kernel) readdir(id, offset uint64, room int) []fuse.DirEntry {
 	return all
 }
 
+// readdirplus lists as readdir does, and takes the names that come with attributes:
+// all that there are, or none.
+func (k *kernel) readdirplus(id, offset uint64, room int) {
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: id}, Offset: offset, Size: uint32(room)}
+	buf := fuse.NewDirEntryList(make([]byte, room), offset)
+	got := k.ReadDirPlus(nil, in, buf)
+	if !k.dir(id) {
+		k.status("readdirplus", id, got, fuse.Status(unix.ESTALE))
+		return
+	}
+	if !k.status("readdirplus", id, got, fuse.OK) {
+		return
+	}
+	all, outs, err := fuse.ParseDirLookupEntries(buf.Bytes())
+	if err != nil {
+		k.Fatal(err)
+	}
+	plain := k.readdir(id, offset, 1<<16)
+	for i, e := range all {
+		if e != plain[i] {
+			k.Errorf("listing of node %d: number %d is %v, with attributes %v", id, i, plain[i], e)
+		}
+		want := k.table.get(id).state.has(plus) && e.Name != "." && e.Name != ".."
+		if known := outs[i].NodeId != 0; known != want {
+			k.Errorf("listing of node %d: %q comes with attributes: %v, want %v", id, e.Name, known, want)
+		} else if known {
+			k.told(id, e.Name, &outs[i])
+		}
+	}
+}
+
 // compare walks a directory of the view. By itself it holds what want does; stacked by overlayfs on the directory that
 // is beneath it, if any, what whole does.
 func (k *kernel) compare(id uint64, want, whole, beneath *branch) {

@@ -91,8 +91,10 @@ func (k *kernel) request(s *script) {
 		k.lookup(id, k.name(s))
 	case 3:
 		k.getattr(id)
-	case 4, 5:
+	case 4:
 		k.readdir(id, uint64(s.below(30)), 1<<(4+s.below(9)))
+	case 5:
+		k.readdirplus(id, uint64(s.below(30)), 1<<(4+s.below(9)))
 	case 6:
 		k.readlink(id)
 	case 7:
@@ -125,13 +127,18 @@ func (k *kernel) lookup(id uint64, name string) uint64 {
 		k.status("lookup", id, got, fuse.Status(unix.ESTALE))
 		return 0
 	}
-	want := parent.want.names[name]
 	if !k.status("lookup", id, got, fuse.OK) {
 		return 0
 	}
-	if want == nil && out.NodeId == 0 {
+	if parent.want.names[name] == nil && out.NodeId == 0 {
 		return 0
 	}
+	return k.told(id, name, &out)
+}
+
+// told takes what the view says of a name that it makes known.
+func (k *kernel) told(id uint64, name string, out *fuse.EntryOut) uint64 {
+	want := k.nodes[id].want.names[name]
 	if want == nil && (out.Mode != unix.S_IFCHR || out.Rdev != 0 || len(k.below) == 0) || want != nil && out.NodeId == 0 {
 		k.Errorf("lookup %q in node %d: node %d of mode %o, want %+v", name, id, out.NodeId, out.Mode, want)
 		return 0

@@ -2,6 +2,7 @@ package server
 
 import (
 	"math"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
@@ -10,6 +11,14 @@ import (
 
 // capNoOpendirSupport is FUSE_NO_OPENDIR_SUPPORT (Linux 5.1), which go-fuse does not name.
 const capNoOpendirSupport = 1 << 24
+
+// plusTime bounds how long a listing takes for attributes that nobody has asked for
+// yet, in a repository that answers slowly.
+const plusTime = 20 * time.Millisecond
+
+// plusDirs is how many directories of a walk come with attributes until one comes
+// without.
+const plusDirs = 8
 
 // Lookup answers for a name; an absent one as a negative entry, which the kernel keeps.
 func (v *View) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
@@ -23,6 +32,7 @@ func (v *View) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 	}
 	out.SetEntryTimeout(forever)
 	c := l.find(name)
+	v.noticed(parent, c)
 	if c == nil {
 		return fuse.OK
 	}
@@ -158,9 +168,64 @@ func (v *View) OpenDir(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fus
 }
 
 // ReadDir lists names, from the request's offset: 0 and 1 are "." and "..",
-// the rest counts the listing. There is no ReadDirPlus: it would read the
-// attributes of each name where most callers want none, and the rest asks.
+// the rest counts the listing.
 func (v *View) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return v.readdir(in, func(e fuse.DirEntry, _ *node, _ *child) bool { return out.AddDirEntry(e) })
+}
+
+// ReadDirPlus lists names, and makes them known with their attributes where these
+// are likely to be asked for next (see likely).
+func (v *View) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	_, status := v.readdirplus(in, out)
+	return status
+}
+
+// readdirplus is ReadDirPlus, and gives the nodes that it has made known.
+func (v *View) readdirplus(in *fuse.ReadIn, out *fuse.DirEntryList) (known []uint64, status fuse.Status) {
+	begun := time.Now()
+	if n := v.table.get(in.NodeId); n != nil && in.Offset == 0 {
+		n.state.set(plus, v.likely(n))
+	}
+	status = v.readdir(in, func(e fuse.DirEntry, n *node, c *child) bool {
+		entry := out.AddDirLookupEntry(e)
+		switch {
+		case entry == nil:
+			return false
+		case c == nil || !n.state.has(plus) || time.Since(begun) > plusTime:
+		case v.enter(n, c, entry).Ok():
+			known = append(known, entry.NodeId)
+		default:
+			*entry = fuse.EntryOut{} // whoever asks for the name gets the error
+		}
+		return true
+	})
+	return known, status
+}
+
+// likely says whether who lists a directory now will ask for attributes of what is
+// in it. One that has looked for names there looks for more of them, as an
+// interpreter does for its modules. One that asked for files of a directory after
+// it had listed it goes on so, as ls -lR or tar do: the next ones come with
+// attributes, and every few one without, to see whether it still does.
+func (v *View) likely(n *node) bool {
+	if n.state.has(asked) || v.walk.Add(-1) >= 0 {
+		return true
+	}
+	v.walk.Store(0)
+	n.state.set(sample, true)
+	return false
+}
+
+// noticed takes a look-up of c in a directory for what likely goes by.
+func (v *View) noticed(n *node, c *child) {
+	n.state.set(asked, true)
+	if c != nil && c.Type != merge.Dir && n.state.set(sample, false) {
+		v.walk.Store(plusDirs)
+	}
+}
+
+// readdir gives to add what a directory holds, with nil for "." and "..", until it says no.
+func (v *View) readdir(in *fuse.ReadIn, add func(fuse.DirEntry, *node, *child) bool) fuse.Status {
 	n := v.table.get(in.NodeId)
 	if n == nil || !n.isDir() {
 		return fuse.Status(unix.ESTALE)
@@ -171,18 +236,19 @@ func (v *View) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLis
 	}
 	for off := in.Offset; off < uint64(len(l.children)+2); off++ {
 		e := fuse.DirEntry{Mode: fuse.S_IFDIR, Name: ".", Ino: l.ino, Off: off + 1}
+		var c *child
 		switch off {
 		case 0:
 		case 1:
 			e.Name, e.Ino = "..", n.parentIno()
 		default:
-			c := &l.children[off-2]
+			c = &l.children[off-2]
 			e.Name, e.Ino, e.Mode = c.Name, v.childNumber(l.ino, c.Name, c.Layer, c.Ino), uint32(c.DType)<<12
 			if c.Type == merge.Deleted {
 				e.Mode = unix.S_IFCHR
 			}
 		}
-		if !out.AddDirEntry(e) {
+		if !add(e, n, c) {
 			break
 		}
 	}

@@ -17,6 +17,7 @@ type node struct {
 	parent *node // of a forgotten directory too: paths stay good
 	name   string
 	mode   uint32 // S_IFMT bits
+	state  state  // of a directory
 	layer  int    // gives the content; of a directory, the metadata
 	lower  []int  // further layers of a directory, topmost first
 	sealed bool   // a directory in which nothing beneath the view shows
@@ -26,6 +27,34 @@ type node struct {
 
 	reading sync.Mutex // one reader of the listing at a time
 	listing atomic.Pointer[listing]
+}
+
+// state is what is known of those who list a directory (see View.likely): bits.
+type state struct{ bits atomic.Uint32 }
+
+const (
+	asked  = 1 << iota // names have been looked up in it
+	plus               // it is listed with attributes
+	sample             // it was listed without, and no file has been looked up in it since
+)
+
+func (s *state) has(bit uint32) bool { return s.bits.Load()&bit != 0 }
+
+// set sets or clears a bit, and says whether that changed it.
+func (s *state) set(bit uint32, on bool) bool {
+	for {
+		old := s.bits.Load()
+		changed := old | bit
+		if !on {
+			changed = old &^ bit
+		}
+		if changed == old {
+			return false
+		}
+		if s.bits.CompareAndSwap(old, changed) {
+			return true
+		}
+	}
 }
 
 // listing is what a directory holds, sorted by name. A repository's content

@@ -155,6 +155,18 @@ func (b *bounded) ReadDir(signal <-chan struct{}, in *fuse.ReadIn, out *fuse.Dir
 	return b.View.ReadDir(signal, in, out)
 }
 
+// ReadDirPlus is View's. What the kernel was not told of is not what it will forget.
+func (b *bounded) ReadDirPlus(signal <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	r := b.begin(signal, &in.InHeader)
+	known, status := b.readdirplus(in, out)
+	if !r.end() {
+		for _, id := range known {
+			b.Forget(id, 1)
+		}
+	}
+	return status
+}
+
 // GetXAttr is View's.
 func (b *bounded) GetXAttr(signal <-chan struct{}, h *fuse.InHeader, attr string, dest []byte) (uint32, fuse.Status) {
 	defer b.begin(signal, h).end()
