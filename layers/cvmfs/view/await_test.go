@@ -2,6 +2,8 @@ package view
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 )
 
 func TestAwait(t *testing.T) {
+	dropKept(t)
 	there, changed := tree(t, "file=1"), tree(t, "file=1")
 	changed.CatalogHash = "recorded"
 	gone := spec.Layer{Path: layerPath(t.TempDir(), "gone")}
@@ -28,12 +31,89 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-func TestOneOfEach(t *testing.T) {
+// dropKept ends all processes that wait for a mount, at the end of a test.
+func dropKept(t *testing.T) {
+	t.Cleanup(func() {
+		for {
+			w := drop(func(*waiting) bool { return true })
+			if w == nil {
+				return
+			}
+			w.close()
+		}
+	})
+}
+
+// The process that has opened the layers serves them, those and no others, once.
+func TestAwaitThenServe(t *testing.T) {
+	dropKept(t)
+	layer, other := tree(t, "file=1"), tree(t, "file=2")
+	layers := []spec.Layer{layer, other}
+	if err := Await(layers, 0); err != nil {
+		t.Fatal(err)
+	}
+	pid := kept.list[0].cmd.Process.Pid
+	for _, tc := range []struct {
+		layers []spec.Layer
+		taken  bool
+	}{
+		{[]spec.Layer{other, layer}, false},
+		{[]spec.Layer{layer}, false},
+		{layers, true},
+		{layers, false},
+	} {
+		dir := t.TempDir()
+		if err := serve(spec.Spec{Layers: tc.layers}, dir); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || len(got) != 1 {
+			t.Errorf("%d layers: got %q, %v", len(tc.layers), got, err)
+		}
+		if taken := len(kept.list) == 0 && pid != 0; taken != tc.taken {
+			t.Errorf("%d layers: by the process that waits: %v, want %v", len(tc.layers), taken, tc.taken)
+		} else if taken {
+			pid = 0
+		}
+		if err := detach(dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A process that waits and is no more is not missed.
+func TestAwaitThenKilled(t *testing.T) {
+	dropKept(t)
+	layers := []spec.Layer{tree(t, "file=1")}
+	if err := Await(layers, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.list[0].cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := serve(spec.Spec{Layers: layers}, dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadFile(filepath.Join(dir, "file")); err != nil {
+		t.Error(err)
+	}
+	if err := detach(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAwaitOne(t *testing.T) {
 	path := func(repository, name string) spec.Layer { return spec.Layer{Path: layerPath(repository, name)} }
 	a, b, odd := path("/a", "1"), path("/b", "2"), spec.Layer{Path: "/a"}
 	layers := []spec.Layer{a, path("/a", "2"), odd, b, path("/b", "1"), path("/a", "3")}
-	if got, want := OneOfEach(layers), []spec.Layer{a, odd, b}; !slices.EqualFunc(got, want, func(x, y spec.Layer) bool { return x.Path == y.Path }) {
+	if got, want := oneOfEach(layers), []spec.Layer{a, odd, b}; !slices.EqualFunc(got, want, func(x, y spec.Layer) bool { return x.Path == y.Path }) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	if there := tree(t, "file=1"); AwaitOne([]spec.Layer{there, there}, 0) != nil || len(kept.list) > 0 {
+		t.Errorf("processes that wait: %d", len(kept.list))
+	}
+	if err := AwaitOne([]spec.Layer{{Path: layerPath(t.TempDir(), "gone")}}, 0); !errors.Is(err, cvmfs.ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, cvmfs.ErrUnavailable)
 	}
 	if len(layers) != 6 || layers[1].Path == layers[2].Path {
 		t.Errorf("the caller's layers are changed: %v", layers)

@@ -146,7 +146,8 @@ func TestServedConfined(t *testing.T) {
 	proc := newest(t)
 	settled(t, proc)
 	confinedServer(t, proc, 1<<unix.CAP_DAC_READ_SEARCH)
-	if got, want := descriptors(t, proc), []string{"/dev/fuse", l.Path}; !slices.Equal(got, want) {
+	// The layer's directory may be open twice: it is listed ahead.
+	if got, want := slices.Compact(descriptors(t, proc)), []string{"/dev/fuse", l.Path}; !slices.Equal(got, want) {
 		t.Errorf("open are %q, want %q", got, want)
 	}
 	events, err := exec.Command("sh", "-c", "ls -l "+proc+"/fd | grep -c eventfd").Output()

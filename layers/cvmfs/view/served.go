@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -29,13 +28,17 @@ func serve(s spec.Spec, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	conn, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("opening the FUSE device (it must be readable and writable for all users): %w", err)
+	p := take(s.Layers)
+	if p == nil {
+		conn, err := connect()
+		if err != nil {
+			return err
+		}
+		p = &process{conn: conn}
 	}
-	defer conn.Close()
+	defer p.close()
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,default_permissions,max_read=%d",
-		conn.Fd(), os.Geteuid(), os.Getegid(), spec.MaxRead)
+		p.conn.Fd(), os.Geteuid(), os.Getegid(), spec.MaxRead)
 	if err := unix.Mount(helper.View, dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		return fmt.Errorf("mounting a view on %q: %w", dir, err)
 	}
@@ -44,12 +47,80 @@ func serve(s spec.Spec, dir string) (err error) {
 			_ = detach(dir)
 		}
 	}()
-	return start(path, s, []*os.File{conn}) // descriptor 3
+	if p.cmd != nil {
+		if err := p.tell(s); !errors.Is(err, errEnded) {
+			return err
+		}
+	}
+	return p.start(path, s)
 }
 
-// start starts the server's program, with descriptors from 3 on, and waits until
-// it has opened the layers.
-func start(path string, s spec.Spec, files []*os.File, args ...string) error {
+// connect opens a connection to FUSE, which is to be mounted.
+func connect() (*os.File, error) {
+	conn, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening the FUSE device (it must be readable and writable for all users): %w", err)
+	}
+	return conn, nil
+}
+
+// process is one of the server's program, which answers each spec that it is told.
+type process struct {
+	conn   *os.File // descriptor 3; may be nil where nothing is to be served
+	cmd    *exec.Cmd
+	in     *os.File
+	answer *os.File
+}
+
+// errEnded says that there is no process any more.
+var errEnded = errors.New("a view's server ended before it was ready")
+
+// start starts the program and tells it a spec. Then it waits for no further one.
+func (p *process) start(path string, s spec.Spec) error {
+	if err := p.run(path); err != nil {
+		return err
+	}
+	return p.tell(s)
+}
+
+// run starts the program.
+func (p *process) run(path string, args ...string) error {
+	in, answer, err := []*os.File{nil, nil}, []*os.File{nil, nil}, error(nil)
+	if in[0], in[1], err = os.Pipe(); err != nil {
+		return fmt.Errorf("starting %q: %w", path, err)
+	}
+	defer in[0].Close()
+	if answer[0], answer[1], err = os.Pipe(); err != nil {
+		in[1].Close()
+		return fmt.Errorf("starting %q: %w", path, err)
+	}
+	defer answer[1].Close()
+	cmd := exec.Command(path, args...)
+	cmd.Stdin, cmd.Stdout = in[0], answer[1]
+	if p.conn != nil {
+		cmd.ExtraFiles = []*os.File{p.conn}
+	}
+	cmd.Dir, cmd.Env = "/", []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		in[1].Close()
+		answer[0].Close()
+		return fmt.Errorf("starting %q: %w", path, err)
+	}
+	go func() { _ = cmd.Wait() }() // a caller that lives on must not collect zombies
+	p.end()
+	p.cmd, p.in, p.answer = cmd, in[1], answer[0]
+	return nil
+}
+
+// tell tells the process a spec and waits for its answer. After an error the
+// process is ended; the error is errEnded where there was none to answer.
+func (p *process) tell(s spec.Spec) (err error) {
+	defer func() {
+		if err != nil {
+			_ = p.cmd.Process.Kill()
+		}
+	}()
 	if s.Timeout == 0 {
 		s.Timeout = config.DefaultStartTimeout
 	}
@@ -60,36 +131,35 @@ func start(path string, s spec.Spec, files []*os.File, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the view's spec: %w", err)
 	}
-	answer, w, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("starting %q: %w", path, err)
-	}
-	defer answer.Close()
-	cmd := exec.Command(path, args...)
-	cmd.Stdin = strings.NewReader(string(doc))
-	cmd.Stdout = w
-	cmd.ExtraFiles = files
-	cmd.Dir, cmd.Env = "/", []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
-	w.Close()
-	if err != nil {
-		return fmt.Errorf("starting %q: %w", path, err)
-	}
-	go func() { _ = cmd.Wait() }() // a caller that lives on must not collect zombies
-	if err := ready(answer, s); err != nil {
-		_ = cmd.Process.Kill()
-		return err
-	}
-	return nil
-}
-
-// ready waits for the server's answer. A repository that hangs keeps only the
-// server waiting.
-func ready(answer *os.File, s spec.Spec) error {
-	if err := answer.SetReadDeadline(time.Now().Add(s.Timeout)); err != nil {
+	deadline := time.Now().Add(s.Timeout)
+	if err := errors.Join(p.in.SetWriteDeadline(deadline), p.answer.SetReadDeadline(deadline)); err != nil {
 		return fmt.Errorf("waiting for a view's server: %w", err)
 	}
+	if _, err := p.in.Write(doc); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, unix.EPIPE) {
+		return fmt.Errorf("telling a view's server: %w", err)
+	}
+	return ready(p.answer, s)
+}
+
+// end lets the process go: one that serves stays, one that waits ends.
+func (p *process) end() {
+	if p.cmd != nil {
+		p.in.Close()
+		p.answer.Close()
+	}
+}
+
+// close lets all go.
+func (p *process) close() {
+	p.end()
+	if p.conn != nil {
+		p.conn.Close()
+	}
+}
+
+// ready waits for the server's answer, until the deadline. A repository that hangs
+// keeps only the server waiting.
+func ready(answer *os.File, s spec.Spec) error {
 	line, err := io.ReadAll(io.LimitReader(answer, int64(len(spec.Ready))))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -105,7 +175,7 @@ func ready(answer *os.File, s spec.Spec) error {
 	}
 	rest, _ := io.ReadAll(io.LimitReader(answer, 4096))
 	if len(line) == 0 {
-		return errors.New("a view's server ended before it was ready")
+		return errEnded
 	}
 	return helper.ParseError(helper.View, append(line, rest...))
 }

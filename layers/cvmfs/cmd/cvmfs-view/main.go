@@ -6,7 +6,7 @@
 //
 // Descriptor 3 is the FUSE connection, mounted already; standard input holds
 // the spec, standard output takes one line back. With the argument "await" it
-// only opens the layers, and ends. Under the name cvmfs-lookup it is the process
+// only opens the layers, and serves them if a second document says how. Under the name cvmfs-lookup it is the process
 // that asks a repository for a podman that cannot be confined (package lookup).
 package main
 
@@ -26,7 +26,7 @@ func main() {
 	case len(os.Args) == 1:
 		err = server.Serve(fuseFD, os.Stdin, os.Stdout)
 	case len(os.Args) == 2 && os.Args[1] == spec.Await:
-		err = server.Await(os.Stdin, os.Stdout)
+		err = server.Await(fuseFD, os.Stdin, os.Stdout)
 	default:
 		fmt.Fprintf(os.Stderr, "%s is started by podman and of no use by hand\n", os.Args[0])
 		os.Exit(2)

@@ -2,10 +2,12 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -33,86 +35,94 @@ const (
 // or says why not, and serves the FUSE connection fd until the kernel drops
 // the mount.
 func Serve(fd int, in io.Reader, out io.Writer) error {
-	var server *fuse.Server
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0) // which cannot be opened once confined
+	p, err := open(fd, json.NewDecoder(in))
 	if err == nil {
-		server, err = start(fd, in)
+		err = p.serve(fd, p.Spec, out)
 	}
-	if err != nil {
-		_ = json.NewEncoder(out).Encode(helper.NewError(err))
-		return err
-	}
-	if _, err := io.WriteString(out, spec.Ready); err != nil {
-		return fmt.Errorf("reporting the view as ready: %w", err)
-	}
-	if err := detach(null); err != nil {
-		return err
-	}
-	// It ends with its mount. Until then a container may read from it, also one
-	// that is being stopped together with everything else of a session, a job or
-	// the machine, and does its last work then.
-	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
-	server.Serve()
-	return nil
+	return answer(out, err)
 }
 
 // Await reads a spec.Spec from in, opens its layers, and answers on out as Serve
-// does.
-func Await(in io.Reader, out io.Writer) error {
-	err := await(in)
+// does. If a second one of the same layers follows, it goes on as Serve does, with
+// these layers; if in ends, so does it.
+func Await(fd int, in io.Reader, out io.Writer) error {
+	specs := json.NewDecoder(in)
+	p, err := open(fd, specs)
 	if err != nil {
-		_ = json.NewEncoder(out).Encode(helper.NewError(err))
-		return err
+		return answer(out, err)
 	}
 	if _, err := io.WriteString(out, spec.Ready); err != nil {
 		return fmt.Errorf("reporting the layers as there: %w", err)
 	}
-	return nil
+	s, err := read(specs)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil && !reflect.DeepEqual(s.Layers, p.Layers) {
+		err = errors.New("a view of other layers than those that are open")
+	}
+	if err == nil {
+		err = p.serve(fd, s, out)
+	}
+	return answer(out, err)
 }
 
-func await(in io.Reader) error {
-	confine.CloseInherited(unix.Stderr) // it may be left behind
-	s, err := read(in)
+// answer says on out why there will be no view. An error after the view has begun
+// reaches nobody.
+func answer(out io.Writer, err error) error {
 	if err != nil {
-		return err
+		_ = json.NewEncoder(out).Encode(helper.NewError(err))
 	}
-	if err := confineTo(s.Layers); err != nil {
-		return err
-	}
-	layers, err := openLayers(s.Layers)
-	closeLayers(layers)
 	return err
 }
 
-func start(fd int, in io.Reader) (*fuse.Server, error) {
+// prepared is a process that is confined and has opened layers.
+type prepared struct {
+	spec.Spec
+	layers []*layer
+	null   *os.File
+	nobody bool // as View's
+	limit  int  // of descriptors to keep open
+}
+
+// open reads a spec and opens its layers, in what is left after that is the process's.
+func open(fd int, specs *json.Decoder) (*prepared, error) {
 	// The heap is many small nodes; a walk must not double it for long.
 	debug.SetGCPercent(50)
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), maxProcs))
 	confine.CloseInherited(fd)
-	s, err := read(in)
+	p := &prepared{}
+	var err error
+	if p.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil { // which cannot be opened once confined
+		return nil, err
+	}
+	if p.Spec, err = read(specs); err != nil {
+		return nil, err
+	}
+	p.limit = fdLimit() - len(p.Layers) - spareFDs
+	if p.nobody, err = userns.Maps(overflowID); err != nil {
+		return nil, err
+	}
+	if err := confineTo(p.Layers); err != nil {
+		return nil, err
+	}
+	p.layers, err = openLayers(p.Layers)
+	return p, err
+}
+
+// serve serves a view of the layers that are open.
+func (p *prepared) serve(fd int, s spec.Spec, out io.Writer) error {
+	v, err := newView(s, p.layers, p.limit-len(s.Below))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	limit := fdLimit() - len(s.Layers) - len(s.Below) - spareFDs
-	nobody, err := userns.Maps(overflowID)
-	if err != nil {
-		return nil, err
-	}
-	if err := confineTo(s.Layers); err != nil {
-		return nil, err
-	}
-	v, err := New(s, limit)
-	if err != nil {
-		return nil, err
-	}
-	v.nobody = nobody
+	v.nobody = p.nobody
 	server, err := fuse.NewServer(newBounded(v, fd), "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
 		MaxWrite:                 spec.MaxRead,
 		MaxBackground:            64,
 		EnableSymlinkCaching:     true,
 		ExplicitDataCacheControl: true,
 		ExtraCapabilities:        capNoOpendirSupport,
-		DisableReadDirPlus:       true,
 		DisableSplice:            true, // go-fuse would fill a pipe for each read, to find that there is no file to splice from
 		// Not 1, go-fuse's default: the kernel stacks two file systems at most, and a container's overlay on the view may be
 		// stacked again, by a volume that is an image. A depth that is out of bounds turns what needs it, passthrough, off.
@@ -120,9 +130,21 @@ func start(fd int, in io.Reader) (*fuse.Server, error) {
 		EnableAcl:     s.Xattrs, // else the kernel answers questions for these itself: not supported
 	})
 	if err != nil {
-		return nil, fmt.Errorf("taking over the FUSE connection: %w", err)
+		return fmt.Errorf("taking over the FUSE connection: %w", err)
 	}
-	return server, nil
+	if _, err := io.WriteString(out, spec.Ready); err != nil {
+		return fmt.Errorf("reporting the view as ready: %w", err)
+	}
+	if err := detach(p.null); err != nil {
+		return err
+	}
+	// It ends with its mount. Until then a container may read from it, also one
+	// that is being stopped together with everything else of a session, a job or
+	// the machine, and does its last work then.
+	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	go v.listAhead()
+	server.Serve()
+	return nil
 }
 
 // fdLimit raises the limit of open descriptors as far as it is of use, and gives it.
@@ -140,8 +162,8 @@ func fdLimit() int {
 	return int(min(lim.Cur, wantFDs))
 }
 
-func read(in io.Reader) (s spec.Spec, err error) {
-	if err := json.NewDecoder(in).Decode(&s); err != nil {
+func read(specs *json.Decoder) (s spec.Spec, err error) {
+	if err := specs.Decode(&s); err != nil {
 		return s, fmt.Errorf("reading the view's spec: %w", err)
 	}
 	return s, nil

@@ -16,6 +16,7 @@ package server
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -48,26 +49,33 @@ type View struct {
 	// generation is another in each server: overlayfs notes the file handle of
 	// what it copies up, and must not find another file by it in the next view.
 	generation uint64
-	openOK     bool // the kernel does not know that an open need not be asked for
-	dirOK      bool // the same for directories
+	openOK     bool         // the kernel does not know that an open need not be asked for
+	dirOK      bool         // the same for directories
+	walk       atomic.Int32 // how many directories more come with attributes, for who walks
 }
 
 // New opens the layers of s and compares them with their records. maxFDs
 // bounds the descriptors that are kept open besides one a layer.
 func New(s spec.Spec, maxFDs int) (*View, error) {
-	if len(s.Layers) == 0 {
+	layers, err := openLayers(s.Layers)
+	if err != nil {
+		return nil, err
+	}
+	return newView(s, layers, maxFDs)
+}
+
+// newView is New with the layers of s open. They are the view's from here on.
+func newView(s spec.Spec, layers []*layer, maxFDs int) (*View, error) {
+	if len(layers) == 0 {
 		return nil, fmt.Errorf("a view needs at least one layer")
 	}
 	v := &View{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		Spec:          s,
+		layers:        layers,
 		generation:    uint64(rand.Uint32()),
 		dirs:          newFDCache(maxFDs / 2),
 		files:         newFDCache(maxFDs / 2),
-	}
-	var err error
-	if v.layers, err = openLayers(s.Layers); err != nil {
-		return nil, err
 	}
 	for _, path := range s.Below {
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"strings"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+)
+
+// ahead are the directories in which each start of a container looks: the runtime
+// for what it mounts on, and for the command in its PATH, the loader for libraries.
+var ahead = []string{
+	"etc", "usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin", "lib", "lib64", "usr/lib64",
+	"usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu",
+}
+
+// prompt is how soon a directory is listed that no server of the repository is asked for.
+const prompt = 5 * time.Millisecond
+
+// listAhead lists what a start will look into, while podman still prepares it: one
+// directory after the other, so as not to be in its way, or all at a time where
+// the repository takes long. No file is read. An error is for whoever asks next.
+func (v *View) listAhead() {
+	for i, path := range ahead {
+		begun := time.Now()
+		v.listPath(path)
+		if time.Since(begun) > prompt {
+			for _, path := range ahead[i+1:] {
+				go v.listPath(path)
+			}
+			return
+		}
+	}
+}
+
+// listPath lists a directory of the view, and those on the way to it.
+func (v *View) listPath(path string) {
+	n := v.root
+	for _, name := range strings.Split(path, "/") {
+		if n = v.child(n, name); n == nil {
+			return
+		}
+	}
+	_, _ = v.list(n)
+}
+
+// child makes a directory known, as one that the kernel has looked up and will not
+// forget; nil where there is none.
+func (v *View) child(parent *node, name string) *node {
+	l, err := v.list(parent)
+	if err != nil {
+		return nil
+	}
+	c := l.find(name)
+	var out fuse.EntryOut
+	if c == nil || c.Type != merge.Dir || !v.enter(parent, c, &out).Ok() {
+		return nil
+	}
+	return v.table.get(out.NodeId)
+}
