@@ -13,7 +13,7 @@ bench_memory() {
     container_start "$image"
     memory_state idle
     memory_idle "an idle container"
-    for what in names stat read; do
+    for what in names stat; do
       say "memory: $what, round $round"
       job memory "$what" "$round" first "$what" /tree 2
       memory_state "after $what"
