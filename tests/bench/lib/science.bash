@@ -19,8 +19,9 @@ bench_science() {
     measured command 1 python3 -c "$MODULES" >/dev/null
     container_end
   done
-  for ((round = 1; round <= ROUNDS; round++)); do
+  for ((round = 1; round <= ROUNDS + IMPORT_MORE; round++)); do
     for measure in "${SCIENCE_MEASURES[@]}"; do
+      [[ $round -le $ROUNDS || $measure = import ]] || continue
       for variant in $(shuffled "$round" "${variants[@]}"); do
         # what is beside takes minutes, and is far from local and served
         [[ $variant = local || $variant = served || $round -le $BESIDE_ROUNDS && $measure != absent ]] || continue

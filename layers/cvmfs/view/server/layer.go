@@ -16,10 +16,14 @@ import (
 )
 
 // verifyEvery is the least time between two questions whether a layer is still
-// there, unless a directory comes out empty or a file is opened. A removed layer
+// there, unless a directory comes out empty. A removed layer
 // must not go on as an empty one for long, and a walk over many directories must
 // not ask for each.
 const verifyEvery = time.Second
+
+// verifyFileEvery is the same between two questions for files that are opened. A
+// program that starts opens thousands.
+const verifyFileEvery = 100 * time.Millisecond
 
 // openLimit bounds how many layers are asked for their catalogue at a time.
 const openLimit = 16
@@ -36,6 +40,7 @@ type layer struct {
 
 	opened   time.Time
 	verified atomic.Int64 // when it was in place the last time, in nanoseconds since opened
+	same     atomic.Int64 // when its catalogue was the recorded one the last time, likewise
 	asking   sync.Mutex
 }
 
@@ -185,11 +190,16 @@ func (l *layer) verify(now bool) error {
 	return nil
 }
 
-// verifyFile asks whether a file that has just been opened is one of the content
-// that was recorded: a publisher may lay the same layer out again, with other files.
+// verifyFile asks, if nobody has just now, whether a file that has been opened is one
+// of the content that was recorded: a publisher may lay the same layer out again,
+// with other files.
 func (l *layer) verifyFile() error {
-	if err := l.verifyCatalog(l.root); err != nil {
-		return err
+	at := time.Since(l.opened)
+	if at-time.Duration(l.same.Load()) >= verifyFileEvery {
+		if err := l.verifyCatalog(l.root); err != nil {
+			return err
+		}
+		l.same.Store(int64(at))
 	}
 	return l.verify(false)
 }
