@@ -16,9 +16,8 @@ import (
 )
 
 // verifyEvery is the least time between two questions whether a layer is still
-// there, unless a directory comes out empty. A removed layer
-// must not go on as an empty one for long, and a walk over many directories must
-// not ask for each.
+// there, unless a directory comes out empty. A removed layer must not go on as an
+// empty one for long, and a walk over many directories must not ask for each.
 const verifyEvery = time.Second
 
 // verifyFileEvery is the same between two questions for files that are opened. A
