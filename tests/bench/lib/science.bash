@@ -27,7 +27,7 @@ bench_science() {
         [[ $variant = local || $variant = served || $round -le $BESIDE_ROUNDS && $measure != absent ]] || continue
         say "science: $measure, $variant, round $round"
         node "$variant"
-        science_job cold 2
+        science_job cold 4
         [[ $measure = read || -n $QUICK && $measure != import ]] || science_job "new mount" 1
       done
     done
