@@ -15,7 +15,7 @@ import (
 
 // keepFor is how long a process that has opened layers waits for a mount of them.
 // Who awaits a container's layers mounts them next; if not, nothing is lost.
-const keepFor = 5 * time.Second
+const keepFor = 3 * time.Second
 
 // kept are the processes that wait, the newest last.
 var kept struct {
@@ -35,11 +35,7 @@ type waiting struct {
 // very layers is served by that process, which has them open, if it comes soon.
 // The errors are Stack's, and os.ErrDeadlineExceeded too where there was no answer.
 func Await(layers []spec.Layer, timeout time.Duration) error {
-	conn, err := connect()
-	if err != nil {
-		conn = nil // the mount will say so, if it needs one
-	}
-	p, err := await(layers, timeout, conn)
+	p, err := await(layers, timeout, true)
 	if err != nil || p.conn == nil || p.cmd == nil {
 		p.close()
 		return err
@@ -51,21 +47,27 @@ func Await(layers []spec.Layer, timeout time.Duration) error {
 // AwaitOne is Await for layers that are mounted already. It asks for the first of
 // each repository, which is enough to learn whether the repositories answer.
 func AwaitOne(layers []spec.Layer, timeout time.Duration) error {
-	p, err := await(oneOfEach(layers), timeout, nil)
+	p, err := await(oneOfEach(layers), timeout, false)
 	p.close()
 	return err
 }
 
-// await gives a process that has opened the layers; without layers, or where no
-// program is installed to do so, one that has not been started.
-func await(layers []spec.Layer, timeout time.Duration, conn *os.File) (*process, error) {
-	p := &process{conn: conn}
+// await gives a process that has opened the layers, with a connection if it is to
+// serve them; without layers, or where no program is installed to do so, one that has
+// not been started.
+func await(layers []spec.Layer, timeout time.Duration, serves bool) (*process, error) {
+	p := &process{}
 	if len(layers) == 0 {
 		return p, nil
 	}
 	path, err := helper.Find(helper.View)
 	if errors.Is(err, os.ErrNotExist) {
 		return p, nil // direct views need no server; the others will say so
+	}
+	if err == nil && serves {
+		if p.conn, err = connect(); err != nil {
+			p.conn, err = nil, nil // the mount will say so, if it needs one
+		}
 	}
 	if err == nil {
 		err = p.run(path, spec.Await)
@@ -96,17 +98,17 @@ func take(layers []spec.Layer) *process {
 	return w.process
 }
 
-// drop takes the first that fits out of the list.
+// drop takes the newest that fits out of the list.
 func drop(fits func(*waiting) bool) *waiting {
 	kept.Lock()
 	defer kept.Unlock()
-	i := slices.IndexFunc(kept.list, fits)
-	if i < 0 {
-		return nil
+	for i := len(kept.list) - 1; i >= 0; i-- {
+		if w := kept.list[i]; fits(w) {
+			kept.list = slices.Delete(kept.list, i, i+1)
+			return w
+		}
 	}
-	w := kept.list[i]
-	kept.list = slices.Delete(kept.list, i, i+1)
-	return w
+	return nil
 }
 
 // oneOfEach keeps of layers the first of each repository.

@@ -24,35 +24,45 @@ const fsType = "fuse." + helper.View
 // serve mounts a served view on dir. The mount is made here and the server
 // only inherits the connection, so that it needs no privilege of its own.
 func serve(s spec.Spec, dir string) (err error) {
+	defer func() {
+		if err != nil {
+			_ = remove(dir)
+		}
+	}()
 	path, err := helper.Find(helper.View)
 	if err != nil {
 		return err
 	}
-	p := take(s.Layers)
-	if p == nil {
-		conn, err := connect()
-		if err != nil {
+	if p := take(s.Layers); p != nil {
+		err := p.serve(s, dir)
+		p.close()
+		if !errors.Is(err, errEnded) {
 			return err
 		}
-		p = &process{conn: conn}
+	}
+	p := &process{}
+	if p.conn, err = connect(); err != nil {
+		return err
 	}
 	defer p.close()
+	if err := p.run(path); err != nil {
+		return err
+	}
+	return p.serve(s, dir)
+}
+
+// serve mounts the process's connection on dir, and tells it what to serve.
+func (p *process) serve(s spec.Spec, dir string) (err error) {
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,default_permissions,max_read=%d",
 		p.conn.Fd(), os.Geteuid(), os.Getegid(), spec.MaxRead)
 	if err := unix.Mount(helper.View, dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		return fmt.Errorf("mounting a view on %q: %w", dir, err)
 	}
-	defer func() {
-		if err != nil {
-			_ = detach(dir)
-		}
-	}()
-	if p.cmd != nil {
-		if err := p.tell(s); !errors.Is(err, errEnded) {
-			return err
-		}
+	if err := p.tell(s); err != nil {
+		_ = unmount(dir)
+		return err
 	}
-	return p.start(path, s)
+	return nil
 }
 
 // connect opens a connection to FUSE, which is to be mounted.
@@ -75,14 +85,6 @@ type process struct {
 // errEnded says that there is no process any more.
 var errEnded = errors.New("a view's server ended before it was ready")
 
-// start starts the program and tells it a spec. Then it waits for no further one.
-func (p *process) start(path string, s spec.Spec) error {
-	if err := p.run(path); err != nil {
-		return err
-	}
-	return p.tell(s)
-}
-
 // run starts the program.
 func (p *process) run(path string, args ...string) error {
 	in, answer, err := []*os.File{nil, nil}, []*os.File{nil, nil}, error(nil)
@@ -97,9 +99,7 @@ func (p *process) run(path string, args ...string) error {
 	defer answer[1].Close()
 	cmd := exec.Command(path, args...)
 	cmd.Stdin, cmd.Stdout = in[0], answer[1]
-	if p.conn != nil {
-		cmd.ExtraFiles = []*os.File{p.conn}
-	}
+	cmd.ExtraFiles = []*os.File{p.conn} // without one, descriptor 3 is closed, whatever it is here
 	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -108,7 +108,6 @@ func (p *process) run(path string, args ...string) error {
 		return fmt.Errorf("starting %q: %w", path, err)
 	}
 	go func() { _ = cmd.Wait() }() // a caller that lives on must not collect zombies
-	p.end()
 	p.cmd, p.in, p.answer = cmd, in[1], answer[0]
 	return nil
 }
@@ -183,9 +182,21 @@ func ready(answer *os.File, s spec.Spec) error {
 // detach takes the view out of sight, and its mount point away. An overlay that
 // stacks it keeps it alive.
 func detach(dir string) error {
+	if err := unmount(dir); err != nil {
+		return err
+	}
+	return remove(dir)
+}
+
+func unmount(dir string) error {
 	if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
 		return fmt.Errorf("unmounting the view on %q: %w", dir, err)
 	}
+	return nil
+}
+
+// remove removes a view's mount point.
+func remove(dir string) error {
 	if err := os.Remove(dir); err != nil {
 		return fmt.Errorf("removing a view's mount point: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"golang.org/x/sync/errgroup"
 )
 
 // ahead are the directories in which each start of a container looks: the runtime
@@ -15,23 +16,33 @@ var ahead = []string{
 	"usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu",
 }
 
+// aheadLimit bounds how many directories are listed at a time: each question that a
+// repository does not answer holds a thread.
+const aheadLimit = 4
+
 // prompt is how soon a directory is listed that no server of the repository is asked for.
 const prompt = 5 * time.Millisecond
 
 // listAhead lists what a start will look into, while podman still prepares it: one
-// directory after the other, so as not to be in its way, or all at a time where
+// directory after the other, so as not to be in its way, or several at a time where
 // the repository takes long. No file is read. An error is for whoever asks next.
 func (v *View) listAhead() {
-	for i, path := range ahead {
+	var g errgroup.Group
+	g.SetLimit(aheadLimit)
+	slow := false
+	for _, path := range ahead {
+		if slow {
+			g.Go(func() error {
+				v.listPath(path)
+				return nil
+			})
+			continue
+		}
 		begun := time.Now()
 		v.listPath(path)
-		if time.Since(begun) > prompt {
-			for _, path := range ahead[i+1:] {
-				go v.listPath(path)
-			}
-			return
-		}
+		slow = time.Since(begun) > prompt
 	}
+	_ = g.Wait()
 }
 
 // listPath lists a directory of the view, and those on the way to it.

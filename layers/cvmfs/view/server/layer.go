@@ -24,7 +24,8 @@ const verifyEvery = time.Second
 // program that starts opens thousands.
 const verifyFileEvery = 100 * time.Millisecond
 
-// openLimit bounds how many layers are asked for their catalogue at a time.
+// openLimit bounds how many layers are asked at a time, for their catalogue or for
+// what a directory holds: each question that is not answered holds a thread.
 const openLimit = 16
 
 // layer is one layer directory, held open: its descriptor outlives a

@@ -12,8 +12,8 @@ import (
 // capNoOpendirSupport is FUSE_NO_OPENDIR_SUPPORT (Linux 5.1), which go-fuse does not name.
 const capNoOpendirSupport = 1 << 24
 
-// plusTime bounds how long a listing takes for attributes that nobody has asked for
-// yet, in a repository that answers slowly.
+// plusTime is for how long a listing gives attributes that nobody has asked for yet,
+// from a repository that answers slowly.
 const plusTime = 20 * time.Millisecond
 
 // plusDirs is how many directories of a walk come with attributes until one comes
@@ -182,16 +182,23 @@ func (v *View) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntr
 
 // readdirplus is ReadDirPlus, and gives the nodes that it has made known.
 func (v *View) readdirplus(in *fuse.ReadIn, out *fuse.DirEntryList) (known []uint64, status fuse.Status) {
-	begun := time.Now()
 	if n := v.table.get(in.NodeId); n != nil && in.Offset == 0 {
 		n.state.set(plus, v.likely(n))
 	}
+	var begun time.Time
 	status = v.readdir(in, func(e fuse.DirEntry, n *node, c *child) bool {
 		entry := out.AddDirLookupEntry(e)
-		switch {
-		case entry == nil:
+		if entry == nil {
 			return false
-		case c == nil || !n.state.has(plus) || time.Since(begun) > plusTime:
+		}
+		if begun.IsZero() { // the listing itself has been read by now
+			begun = time.Now()
+		}
+		if time.Since(begun) > v.plusTime {
+			n.state.set(plus, false) // for the rest of the listing, too
+		}
+		switch {
+		case c == nil || !n.state.has(plus):
 		case v.enter(n, c, entry).Ok():
 			known = append(known, entry.NodeId)
 		default:

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -39,6 +40,7 @@ func TestReadDirPlus(t *testing.T) {
 			os.WriteFile(filepath.Join(layer, dir(i), "file"), nil, 0o644))
 	}
 	v := viewOf(t, layer)
+	v.plusTime = time.Hour
 	if got := listed(t, v, fuse.FUSE_ROOT_ID); got != 0 {
 		t.Errorf("the root comes with %d attributes", got)
 	}
@@ -72,5 +74,9 @@ func TestReadDirPlus(t *testing.T) {
 	v.Forget(out.NodeId, 1)
 	if v.table.get(out.NodeId) == nil {
 		t.Error("the listing's look-up does not count")
+	}
+	v.plusTime = 0
+	if got := listed(t, v, id(i)); got > 0 {
+		t.Errorf("after the time for attributes %d come", got)
 	}
 }

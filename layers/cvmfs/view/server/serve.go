@@ -17,6 +17,7 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,6 +47,10 @@ func Serve(fd int, in io.Reader, out io.Writer) error {
 // does. If a second one of the same layers follows, it goes on as Serve does, with
 // these layers; if in ends, so does it.
 func Await(fd int, in io.Reader, out io.Writer) error {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		unix.Close(fd) // the caller's caller's, who would wait for us
+	}
 	specs := json.NewDecoder(in)
 	p, err := open(fd, specs)
 	if err != nil {
@@ -62,9 +67,23 @@ func Await(fd int, in io.Reader, out io.Writer) error {
 		err = errors.New("a view of other layers than those that are open")
 	}
 	if err == nil {
+		err = p.compare()
+	}
+	if err == nil {
 		err = p.serve(fd, s, out)
 	}
 	return answer(out, err)
+}
+
+// compare compares the layers with their records again, if they have not been
+// opened just now.
+func (p *prepared) compare() error {
+	var g errgroup.Group
+	g.SetLimit(openLimit)
+	for _, l := range p.layers {
+		g.Go(l.verifyFile)
+	}
+	return g.Wait()
 }
 
 // answer says on out why there will be no view. An error after the view has begun

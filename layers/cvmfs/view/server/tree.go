@@ -8,6 +8,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -195,20 +196,20 @@ func (v *View) list(n *node) (*listing, error) {
 	layers := n.layers()
 	raw := make([]merge.Listing, len(layers))
 	errs := make([]error, len(layers))
-	var wg sync.WaitGroup
+	var g errgroup.Group
+	g.SetLimit(openLimit)
 	for i, l := range layers {
-		read := func() { raw[i], errs[i] = v.readDir(n, l) }
+		read := func() error {
+			raw[i], errs[i] = v.readDir(n, l)
+			return nil
+		}
 		if i == len(layers)-1 { // most directories are of one layer
-			read()
+			_ = read()
 			break
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			read()
-		}()
+		g.Go(read)
 	}
-	wg.Wait()
+	_ = g.Wait()
 	for i, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("listing %q of layer %q: %w", n.name, v.layers[layers[i]].Path, err)

@@ -49,9 +49,10 @@ type View struct {
 	// generation is another in each server: overlayfs notes the file handle of
 	// what it copies up, and must not find another file by it in the next view.
 	generation uint64
-	openOK     bool         // the kernel does not know that an open need not be asked for
-	dirOK      bool         // the same for directories
-	walk       atomic.Int32 // how many directories more come with attributes, for who walks
+	openOK     bool          // the kernel does not know that an open need not be asked for
+	dirOK      bool          // the same for directories
+	plusTime   time.Duration // as the constant
+	walk       atomic.Int32  // how many directories more come with attributes, for who walks
 }
 
 // New opens the layers of s and compares them with their records. maxFDs
@@ -73,6 +74,7 @@ func newView(s spec.Spec, layers []*layer, maxFDs int) (*View, error) {
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		Spec:          s,
 		layers:        layers,
+		plusTime:      plusTime,
 		generation:    uint64(rand.Uint32()),
 		dirs:          newFDCache(maxFDs / 2),
 		files:         newFDCache(maxFDs / 2),
