@@ -10,22 +10,34 @@ import (
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
-// keepFor is how long a process that has opened layers waits for a mount of them.
-// Who awaits a container's layers mounts them next; if not, nothing is lost.
+// keepFor is how long a process that has opened layers waits for who awaits them, and
+// then for a mount of them, which comes next; if not, nothing is lost.
 const keepFor = 3 * time.Second
 
-// kept are the processes that wait, the newest last.
-var kept struct {
-	sync.Mutex
-	list []*waiting
+// prepared are the processes that open layers which nobody has awaited yet, and kept
+// those that have them open and wait for a mount.
+var prepared, kept waitingList
+
+// waiting is a process that opens layers.
+type waiting struct {
+	layers []spec.Layer
+	opened chan struct{} // closed when it has, or cannot; not before, the rest is known
+	*process
+	err error
 }
 
-type waiting struct {
-	*process
-	layers []spec.Layer
+// begin begins to open layers, for as long as the timeout says.
+func begin(layers []spec.Layer, timeout time.Duration) *waiting {
+	w := &waiting{layers: layers, opened: make(chan struct{})}
+	go func() {
+		defer close(w.opened)
+		w.process, w.err = await(layers, timeout, true)
+	}()
+	return w
 }
 
 // Await waits until the layers can be opened, in a process that can be left
@@ -35,13 +47,26 @@ type waiting struct {
 // very layers is served by that process, which has them open, if it comes soon.
 // The errors are Stack's, and os.ErrDeadlineExceeded too where there was no answer.
 func Await(layers []spec.Layer, timeout time.Duration) error {
-	p, err := await(layers, timeout, true)
-	if err != nil || p.conn == nil || p.cmd == nil {
-		p.close()
-		return err
+	w := prepared.take(layers)
+	if w == nil {
+		w = begin(layers, timeout)
 	}
-	keep(&waiting{p, layers})
+	<-w.opened
+	if w.err != nil || w.conn == nil || w.cmd == nil {
+		w.close()
+		return w.err
+	}
+	kept.keep(w)
 	return nil
+}
+
+// Prepare begins what Await waits for, and returns at once: who makes a container
+// awaits its layers next, and has other things to do before. If nobody awaits them
+// soon, nothing is lost; an error is for who does.
+func Prepare(layers []spec.Layer, timeout time.Duration) {
+	if len(layers) > 0 {
+		prepared.keep(begin(layers, timeout))
+	}
 }
 
 // AwaitOne is Await for layers that are mounted already. It asks for the first of
@@ -72,39 +97,50 @@ func await(layers []spec.Layer, timeout time.Duration, serves bool) (*process, e
 	if err == nil {
 		err = p.run(path, spec.Await)
 	}
+	initial := false
 	if err == nil {
-		err = p.tell(spec.Spec{Layers: layers, Timeout: timeout})
+		initial, err = userns.Initial()
+	}
+	if err == nil {
+		err = p.tell(spec.Spec{Layers: layers, Timeout: timeout, NoDevices: !initial})
 	}
 	return p, err
 }
 
-func keep(w *waiting) {
-	kept.Lock()
-	defer kept.Unlock()
-	kept.list = append(kept.list, w)
-	time.AfterFunc(keepFor, func() {
-		if drop(func(other *waiting) bool { return other == w }) != nil {
-			w.close()
-		}
-	})
+// waitingList holds processes that wait, the newest last.
+type waitingList struct {
+	sync.Mutex
+	list []*waiting
 }
 
-// take gives the process that waits for a mount of these layers; nil if there is none.
-func take(layers []spec.Layer) *process {
-	w := drop(func(w *waiting) bool { return reflect.DeepEqual(w.layers, layers) })
-	if w == nil {
-		return nil
-	}
-	return w.process
+// keep holds a process until it is taken, or has had its layers open for keepFor. One
+// that cannot open them, or has not been started, is of no use to who comes later.
+func (k *waitingList) keep(w *waiting) {
+	k.Lock()
+	defer k.Unlock()
+	k.list = append(k.list, w)
+	go func() {
+		if <-w.opened; w.err == nil && w.cmd != nil {
+			time.Sleep(keepFor)
+		}
+		if k.drop(func(other *waiting) bool { return other == w }) != nil {
+			w.close()
+		}
+	}()
+}
+
+// take gives the newest process of these layers; nil if there is none.
+func (k *waitingList) take(layers []spec.Layer) *waiting {
+	return k.drop(func(w *waiting) bool { return reflect.DeepEqual(w.layers, layers) })
 }
 
 // drop takes the newest that fits out of the list.
-func drop(fits func(*waiting) bool) *waiting {
-	kept.Lock()
-	defer kept.Unlock()
-	for i := len(kept.list) - 1; i >= 0; i-- {
-		if w := kept.list[i]; fits(w) {
-			kept.list = slices.Delete(kept.list, i, i+1)
+func (k *waitingList) drop(fits func(*waiting) bool) *waiting {
+	k.Lock()
+	defer k.Unlock()
+	for i := len(k.list) - 1; i >= 0; i-- {
+		if w := k.list[i]; fits(w) {
+			k.list = slices.Delete(k.list, i, i+1)
 			return w
 		}
 	}

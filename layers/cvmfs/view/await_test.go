@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
@@ -31,17 +32,55 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-// dropKept ends all processes that wait for a mount, at the end of a test.
+// dropKept ends all processes that wait, at the end of a test.
 func dropKept(t *testing.T) {
 	t.Cleanup(func() {
-		for {
-			w := drop(func(*waiting) bool { return true })
-			if w == nil {
-				return
+		for _, k := range []*waitingList{&prepared, &kept} {
+			for w := k.drop(all); w != nil; w = k.drop(all) {
+				<-w.opened
+				w.close()
 			}
-			w.close()
 		}
 	})
+}
+
+func all(*waiting) bool { return true }
+
+// What has been prepared is what is awaited, once; an error is told to who waits for
+// it, and who comes later asks anew.
+func TestPrepare(t *testing.T) {
+	dropKept(t)
+	layers := []spec.Layer{tree(t, "file=1")}
+	Prepare(nil, 0)
+	Prepare(layers, 0)
+	w := prepared.list[0]
+	for _, again := range []bool{false, true} {
+		if err := Await(layers, 0); err != nil {
+			t.Fatal(err)
+		}
+		if taken := kept.drop(all); (taken == w) == again {
+			t.Errorf("awaited again: %v, and got what was prepared: %v", again, taken == w)
+		} else {
+			taken.close()
+		}
+	}
+	missing := []spec.Layer{{Path: layerPath(t.TempDir(), "gone")}}
+	Prepare(missing, 0)
+	if err := Await(missing, 0); !errors.Is(err, cvmfs.ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, cvmfs.ErrUnavailable)
+	}
+	Prepare(missing, 0)
+	for begun := time.Now(); prepared.len() > 0; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("what could not be opened is kept for who comes later")
+		}
+	}
+}
+
+func (k *waitingList) len() int {
+	k.Lock()
+	defer k.Unlock()
+	return len(k.list)
 }
 
 // The process that has opened the layers serves them, those and no others, once.
@@ -55,15 +94,17 @@ func TestAwaitThenServe(t *testing.T) {
 	pid := kept.list[0].cmd.Process.Pid
 	for _, tc := range []struct {
 		layers []spec.Layer
+		below  []string
 		taken  bool
 	}{
-		{[]spec.Layer{other, layer}, false},
-		{[]spec.Layer{layer}, false},
-		{layers, true},
-		{layers, false},
+		{[]spec.Layer{other, layer}, nil, false},
+		{[]spec.Layer{layer}, nil, false},
+		{layers, []string{t.TempDir()}, false},
+		{layers, nil, true},
+		{layers, nil, false},
 	} {
 		dir := t.TempDir()
-		if err := serve(spec.Spec{Layers: tc.layers}, dir); err != nil {
+		if err := serve(spec.Spec{Layers: tc.layers, Below: tc.below}, dir); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || len(got) != 1 {

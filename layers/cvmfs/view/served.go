@@ -33,11 +33,13 @@ func serve(s spec.Spec, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if p := take(s.Layers); p != nil {
-		err := p.serve(s, dir)
-		p.close()
-		if !errors.Is(err, errEnded) {
-			return err
+	if len(s.Below) == 0 { // what a process has listed ahead knows of nothing beneath
+		if w := kept.take(s.Layers); w != nil {
+			err := w.serve(s, dir)
+			w.close()
+			if !errors.Is(err, errEnded) {
+				return err
+			}
 		}
 	}
 	p := &process{}

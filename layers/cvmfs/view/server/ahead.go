@@ -4,9 +4,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // ahead are the directories in which each start of a container looks: the runtime
@@ -26,7 +26,10 @@ const prompt = 5 * time.Millisecond
 // listAhead lists what a start will look into, while podman still prepares it: one
 // directory after the other, so as not to be in its way, or several at a time where
 // the repository takes long. No file is read. An error is for whoever asks next.
-func (v *View) listAhead() {
+// Meanwhile show may say how the view is shown. It does so once.
+func (v *View) listAhead() { v.ahead.Do(v.listAll) }
+
+func (v *View) listAll() {
 	var g errgroup.Group
 	g.SetLimit(aheadLimit)
 	slow := false
@@ -64,9 +67,13 @@ func (v *View) child(parent *node, name string) *node {
 		return nil
 	}
 	c := l.find(name)
-	var out fuse.EntryOut
-	if c == nil || c.Type != merge.Dir || !v.enter(parent, c, &out).Ok() {
+	if c == nil || c.Type != merge.Dir {
 		return nil
 	}
-	return v.table.get(out.NodeId)
+	var st unix.Stat_t
+	n, err := v.know(parent, c, &st)
+	if err != nil {
+		return nil
+	}
+	return n
 }

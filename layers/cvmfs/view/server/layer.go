@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,10 +23,6 @@ const verifyEvery = time.Second
 // verifyFileEvery is the same between two questions for files that are opened. A
 // program that starts opens thousands.
 const verifyFileEvery = 100 * time.Millisecond
-
-// openLimit bounds how many layers are asked at a time, for their catalogue or for
-// what a directory holds: each question that is not answered holds a thread.
-const openLimit = 16
 
 // layer is one layer directory, held open: its descriptor outlives a
 // repository that is unmounted lazily, and keeps one that is not in place.
@@ -47,23 +43,33 @@ type layer struct {
 // openLayers opens layers side by side: what no cache holds of each takes as long
 // as the repository's servers do. The error is that of the first in the list.
 func openLayers(list []spec.Layer) ([]*layer, error) {
-	layers, errs := make([]*layer, len(list)), make([]error, len(list))
-	var g errgroup.Group
-	g.SetLimit(openLimit)
-	for i := range list {
-		g.Go(func() error {
-			layers[i], errs[i] = openLayer(list[i])
-			return nil
-		})
+	layers := make([]*layer, len(list))
+	_, err := sideBySide(len(list), func(i int) (err error) {
+		layers[i], err = openLayer(list[i])
+		return err
+	})
+	if err == nil {
+		err = statFS(layers)
 	}
-	_ = g.Wait()
-	for _, err := range errs {
-		if err != nil {
-			closeLayers(layers)
-			return nil, err
-		}
+	if err != nil {
+		closeLayers(layers)
+		return nil, err
 	}
 	return layers, nil
+}
+
+// statFS asks each file system of the layers about itself.
+func statFS(layers []*layer) error {
+	for i, l := range layers {
+		same := slices.IndexFunc(layers[:i], func(other *layer) bool { return other.stat.Dev == l.stat.Dev })
+		if same >= 0 {
+			l.fs = layers[same].fs
+		} else if err := unix.Fstatfs(l.root, &l.fs); err != nil {
+			return fmt.Errorf("reading the file system of layer %q: %w", l.Path, cvmfs.FromFS(err))
+		}
+		l.xattr = l.fs.Type != unix.FUSE_SUPER_MAGIC
+	}
+	return nil
 }
 
 func closeLayers(layers []*layer) {
@@ -83,23 +89,18 @@ func openLayer(s spec.Layer) (*layer, error) {
 	}
 	l.root = fd
 	hash := ""
-	for _, err := range []error{unix.Fstat(fd, &l.stat), unix.Fstatfs(fd, &l.fs), func() (err error) {
-		if !l.Store {
-			hash, err = cvmfs.CatalogHash(fd)
-		}
-		return err
-	}()} {
-		if err != nil {
-			unix.Close(fd)
-			return nil, fmt.Errorf("reading layer %q: %w", s.Path, cvmfs.FromFS(err))
-		}
+	if err = unix.Fstat(fd, &l.stat); err == nil && !l.Store {
+		hash, err = cvmfs.CatalogHash(fd)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("reading layer %q: %w", s.Path, cvmfs.FromFS(err))
 	}
 	if s.CatalogHash != "" && hash != s.CatalogHash {
 		unix.Close(fd)
 		return nil, fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", s.Path, cvmfs.ErrMismatch, hash, s.CatalogHash)
 	}
 	l.magic = hash != ""
-	l.xattr = l.fs.Type != unix.FUSE_SUPER_MAGIC
 	return l, nil
 }
 

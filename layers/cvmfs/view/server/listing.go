@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -25,7 +26,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 	}
 	defer v.dirs.put(dir)
 	listing = merge.Listing{Layer: l, Overlay: v.layers[l].Overlay, Plain: v.layers[l].Ordinary()}
-	fd, err := openDir(dir.fd, ".")
+	fd, err := reopenDir(n, dir.fd)
 	if fd < 0 {
 		listing.Opaque = true
 		return listing, err
@@ -76,11 +77,34 @@ func findDir(parent int, name string, flags int, access uint32) (fd int, err err
 	if err != nil {
 		return -1, err
 	}
-	if err := unix.Faccessat(fd, ".", access, 0); errors.Is(err, unix.EACCES) {
-		unix.Close(fd)
-		return -1, nil
+	return allowed(fd, access), nil
+}
+
+// reopenDir is openDir for the descriptor of a directory of the view. A layer's own
+// directory is open for listing already, and need not be asked for again.
+func reopenDir(n *node, dir int) (int, error) {
+	if n.parent != nil {
+		return openDir(dir, ".")
 	}
-	return fd, nil
+	fd, err := unix.FcntlInt(uintptr(dir), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if _, err := unix.Seek(fd, 0, io.SeekStart); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return allowed(fd, unix.X_OK), nil
+}
+
+// allowed gives an open directory back, or closes it and gives -1 if it does not
+// allow the user access.
+func allowed(dir int, access uint32) int {
+	if err := unix.Faccessat(dir, ".", access, 0); errors.Is(err, unix.EACCES) {
+		unix.Close(dir)
+		return -1
+	}
+	return dir
 }
 
 // overlayOpaque says whether a directory in overlayfs's form hides what lower
@@ -170,7 +194,7 @@ func (v *View) getdents(fd int, overlay bool) ([]merge.Entry, error) {
 			if err != nil {
 				return nil, err
 			}
-			if v.NoDevices && device(e) && (overlay || !marker(e.Name)) {
+			if v.noDevices && device(e) && (overlay || !marker(e.Name)) {
 				continue
 			}
 			entries = append(entries, e)

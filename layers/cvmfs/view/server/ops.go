@@ -42,15 +42,23 @@ func (v *View) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 // enter makes c known to the kernel.
 func (v *View) enter(parent *node, c *child, out *fuse.EntryOut) fuse.Status {
 	var st unix.Stat_t
-	if err := v.statChild(parent, c, &st); err != nil {
+	n, err := v.know(parent, c, &st)
+	if err != nil {
 		return status(err)
 	}
-	n := v.table.enter(parent, c, &st)
 	v.attr(n, &st, &out.Attr)
 	out.NodeId, out.Generation = n.id, v.generation
 	out.SetEntryTimeout(forever)
 	out.SetAttrTimeout(forever)
 	return fuse.OK
+}
+
+// know counts one look-up of c, and gives its node and metadata.
+func (v *View) know(parent *node, c *child, st *unix.Stat_t) (*node, error) {
+	if err := v.statChild(parent, c, st); err != nil {
+		return nil, err
+	}
+	return v.table.enter(parent, c, st), nil
 }
 
 // Forget takes back look-ups; it does no I/O.

@@ -5,19 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
-	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/confine"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,60 +30,69 @@ const (
 	// hundreds of cores each would keep caches of its own. Threads that wait
 	// for the repository do not count.
 	maxProcs = 8
+	// gcPercent is GOGC. The heap is many small nodes; a walk must not double it
+	// for long.
+	gcPercent = 50
+	// begin is how long no memory is collected, unless there are beginHeap bytes of
+	// it: a process is busiest when it begins, and podman with it.
+	begin     = time.Second
+	beginHeap = 16 << 20
 )
 
 // Serve reads a spec.Spec from in, answers on out when the view can be stacked
 // or says why not, and serves the FUSE connection fd until the kernel drops
 // the mount.
 func Serve(fd int, in io.Reader, out io.Writer) error {
-	p, err := open(fd, json.NewDecoder(in))
+	v, err := open(fd, json.NewDecoder(in))
 	if err == nil {
-		err = p.serve(fd, p.Spec, out)
+		err = v.serve(fd, out)
 	}
 	return answer(out, err)
 }
 
 // Await reads a spec.Spec from in, opens its layers, and answers on out as Serve
-// does. If a second one of the same layers follows, it goes on as Serve does, with
-// these layers; if in ends, so does it.
+// does. If fd is a FUSE connection, it then lists what a start looks into, and if a
+// second spec of the same layers follows, with nothing below, it goes on as Serve
+// does, with these layers; if in ends, so does it.
 func Await(fd int, in io.Reader, out io.Writer) error {
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT != unix.S_IFCHR {
+	err := unix.Fstat(fd, &st)
+	serves := err == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR
+	if err == nil && !serves {
 		unix.Close(fd) // the caller's caller's, who would wait for us
 	}
 	specs := json.NewDecoder(in)
-	p, err := open(fd, specs)
+	v, err := open(fd, specs)
 	if err != nil {
 		return answer(out, err)
 	}
 	if _, err := io.WriteString(out, spec.Ready); err != nil {
 		return fmt.Errorf("reporting the layers as there: %w", err)
 	}
+	if serves {
+		go v.listAhead()
+	}
 	s, err := read(specs)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	if err == nil && !reflect.DeepEqual(s.Layers, p.Layers) {
-		err = errors.New("a view of other layers than those that are open")
+	if err == nil {
+		err = v.show(s)
 	}
 	if err == nil {
-		err = p.compare()
+		err = v.compare()
 	}
 	if err == nil {
-		err = p.serve(fd, s, out)
+		err = v.serve(fd, out)
 	}
 	return answer(out, err)
 }
 
 // compare compares the layers with their records again, if they have not been
 // opened just now.
-func (p *prepared) compare() error {
-	var g errgroup.Group
-	g.SetLimit(openLimit)
-	for _, l := range p.layers {
-		g.Go(l.verifyFile)
-	}
-	return g.Wait()
+func (v *View) compare() error {
+	_, err := sideBySide(len(v.layers), func(i int) error { return v.layers[i].verifyFile() })
+	return err
 }
 
 // answer says on out why there will be no view. An error after the view has begun
@@ -95,47 +104,44 @@ func answer(out io.Writer, err error) error {
 	return err
 }
 
-// prepared is a process that is confined and has opened layers.
+// prepared is a view in a process that is confined.
 type prepared struct {
-	spec.Spec
-	layers []*layer
-	null   *os.File
-	nobody bool // as View's
-	limit  int  // of descriptors to keep open
+	*View
+	null *os.File
 }
 
-// open reads a spec and opens its layers, in what is left after that is the process's.
+// open reads a spec and opens its layers. What can be reached after that is theirs.
 func open(fd int, specs *json.Decoder) (*prepared, error) {
-	// The heap is many small nodes; a walk must not double it for long.
-	debug.SetGCPercent(50)
+	collectLater()
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), maxProcs))
 	confine.CloseInherited(fd)
-	p := &prepared{}
-	var err error
-	if p.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil { // which cannot be opened once confined
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0) // which cannot be opened once confined
+	if err != nil {
 		return nil, err
 	}
-	if p.Spec, err = read(specs); err != nil {
+	s, err := read(specs)
+	if err != nil {
 		return nil, err
 	}
-	p.limit = fdLimit() - len(p.Layers) - spareFDs
-	if p.nobody, err = userns.Maps(overflowID); err != nil {
+	limit := fdLimit() - len(s.Layers) - len(s.Below) - spareFDs
+	nobody, err := userns.Maps(overflowID)
+	if err != nil {
 		return nil, err
 	}
-	if err := confineTo(p.Layers); err != nil {
+	if err := confineTo(s.Layers); err != nil {
 		return nil, err
 	}
-	p.layers, err = openLayers(p.Layers)
-	return p, err
+	v, err := New(s, limit)
+	if err != nil {
+		return nil, err
+	}
+	v.nobody = nobody
+	return &prepared{v, null}, nil
 }
 
-// serve serves a view of the layers that are open.
-func (p *prepared) serve(fd int, s spec.Spec, out io.Writer) error {
-	v, err := newView(s, p.layers, p.limit-len(s.Below))
-	if err != nil {
-		return err
-	}
-	v.nobody = p.nobody
+// serve serves the view.
+func (p *prepared) serve(fd int, out io.Writer) error {
+	v := p.View
 	server, err := fuse.NewServer(newBounded(v, fd), "/dev/fd/"+strconv.Itoa(fd), &fuse.MountOptions{
 		MaxWrite:                 spec.MaxRead,
 		MaxBackground:            64,
@@ -146,7 +152,7 @@ func (p *prepared) serve(fd int, s spec.Spec, out io.Writer) error {
 		// Not 1, go-fuse's default: the kernel stacks two file systems at most, and a container's overlay on the view may be
 		// stacked again, by a volume that is an image. A depth that is out of bounds turns what needs it, passthrough, off.
 		MaxStackDepth: -1,
-		EnableAcl:     s.Xattrs, // else the kernel answers questions for these itself: not supported
+		EnableAcl:     v.Xattrs, // else the kernel answers questions for these itself: not supported
 	})
 	if err != nil {
 		return fmt.Errorf("taking over the FUSE connection: %w", err)
@@ -164,6 +170,16 @@ func (p *prepared) serve(fd int, s spec.Spec, out io.Writer) error {
 	go v.listAhead()
 	server.Serve()
 	return nil
+}
+
+// collectLater keeps memory from being collected until a start is over.
+func collectLater() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(beginHeap)
+	time.AfterFunc(begin, func() {
+		debug.SetGCPercent(gcPercent)
+		debug.SetMemoryLimit(math.MaxInt64)
+	})
 }
 
 // fdLimit raises the limit of open descriptors as far as it is of use, and gives it.

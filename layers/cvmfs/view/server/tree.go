@@ -8,7 +8,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -195,25 +194,12 @@ func (v *View) list(n *node) (*listing, error) {
 	}
 	layers := n.layers()
 	raw := make([]merge.Listing, len(layers))
-	errs := make([]error, len(layers))
-	var g errgroup.Group
-	g.SetLimit(openLimit)
-	for i, l := range layers {
-		read := func() error {
-			raw[i], errs[i] = v.readDir(n, l)
-			return nil
-		}
-		if i == len(layers)-1 { // most directories are of one layer
-			_ = read()
-			break
-		}
-		g.Go(read)
-	}
-	_ = g.Wait()
-	for i, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("listing %q of layer %q: %w", n.name, v.layers[layers[i]].Path, err)
-		}
+	i, err := sideBySide(len(layers), func(i int) (err error) {
+		raw[i], err = v.readDir(n, layers[i])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing %q of layer %q: %w", n.name, v.layers[layers[i]].Path, err)
 	}
 	children, opaque := merge.Directory(raw)
 	ino, err := v.dirIno(n)

@@ -14,8 +14,11 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +49,8 @@ type View struct {
 	files  *fdCache // regular files, for reading
 	xattr  bool     // some layer may hold extended attributes
 	nobody bool     // overflowID is mapped in this user namespace
+
+	noDevices bool // as the spec's, which show may change
 	// generation is another in each server: overlayfs notes the file handle of
 	// what it copies up, and must not find another file by it in the next view.
 	generation uint64
@@ -53,6 +58,7 @@ type View struct {
 	dirOK      bool          // the same for directories
 	plusTime   time.Duration // as the constant
 	walk       atomic.Int32  // how many directories more come with attributes, for who walks
+	ahead      sync.Once     // see listAhead
 }
 
 // New opens the layers of s and compares them with their records. maxFDs
@@ -74,6 +80,7 @@ func newView(s spec.Spec, layers []*layer, maxFDs int) (*View, error) {
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		Spec:          s,
 		layers:        layers,
+		noDevices:     s.NoDevices,
 		plusTime:      plusTime,
 		generation:    uint64(rand.Uint32()),
 		dirs:          newFDCache(maxFDs / 2),
@@ -96,6 +103,15 @@ func newView(s spec.Spec, layers []*layer, maxFDs int) (*View, error) {
 	}
 	v.table = newTable(v.root)
 	return v, nil
+}
+
+// show says how a view is shown that has been made of the same layers.
+func (v *View) show(s spec.Spec) error {
+	if !reflect.DeepEqual(s.Layers, v.Layers) || len(s.Below) > 0 || s.NoDevices != v.noDevices {
+		return errors.New("another view than the one that is prepared")
+	}
+	v.Spec = s
+	return nil
 }
 
 // close closes what New has opened.
