@@ -156,3 +156,21 @@ changes() {
   equal "$output" $'0:0\n0:0\n0:0\nsecond\nx'
   equal "$(find "$T/root/store/overlay" -name busybox)" "" "what was copied up to map its owner"
 }
+
+@test "one process opens the layers and serves them" {
+  site
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
+  local options asked=
+  # Each process asks the repository's file system about itself once. Who makes a container for longer than a second
+  # takes another one, which a busy machine can do, but not each time.
+  for options in "" --userns=keep-id; do
+    for _ in 1 2 3; do
+      repository_ctl reset
+      # shellcheck disable=SC2086 # none, or one
+      run_podman run --rm $options "$REGISTRY/small/deletions:1" true
+      asked=$(repository_ctl counters | jq .total.statfs)
+      [ "$asked" != 1 ] || break
+    done
+    [ "$asked" = 1 ] || fail "$asked processes have opened the layers"
+  done
+}

@@ -14,9 +14,14 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
-// keepFor is how long a process that has opened layers waits for who awaits them, and
-// then for a mount of them, which comes next; if not, nothing is lost.
-const keepFor = 3 * time.Second
+const (
+	// prepareFor is how long what is prepared can be awaited. An older answer, or a
+	// wait for one, says too little of now.
+	prepareFor = time.Second
+	// keepFor is how long a process that has opened layers waits for a mount of
+	// them, which comes next; if not, nothing is lost.
+	keepFor = 3 * time.Second
+)
 
 // prepared are the processes that open layers which nobody has awaited yet, and kept
 // those that have them open and wait for a mount.
@@ -24,18 +29,24 @@ var prepared, kept waitingList
 
 // waiting is a process that opens layers.
 type waiting struct {
-	layers []spec.Layer
-	opened chan struct{} // closed when it has, or cannot; not before, the rest is known
+	spec   spec.Spec
+	opened chan struct{} // closed when what follows is known: the layers are open, or cannot be
 	*process
 	err error
 }
 
 // begin begins to open layers, for as long as the timeout says.
 func begin(layers []spec.Layer, timeout time.Duration) *waiting {
-	w := &waiting{layers: layers, opened: make(chan struct{})}
+	initial, err := userns.Initial()
+	w := &waiting{
+		spec:   spec.Spec{Layers: layers, Timeout: timeout, NoDevices: !initial},
+		opened: make(chan struct{}), process: &process{}, err: err,
+	}
 	go func() {
 		defer close(w.opened)
-		w.process, w.err = await(layers, timeout, true)
+		if w.err == nil {
+			w.process, w.err = await(w.spec, true)
+		}
 	}()
 	return w
 }
@@ -47,42 +58,55 @@ func begin(layers []spec.Layer, timeout time.Duration) *waiting {
 // very layers is served by that process, which has them open, if it comes soon.
 // The errors are Stack's, and os.ErrDeadlineExceeded too where there was no answer.
 func Await(layers []spec.Layer, timeout time.Duration) error {
-	w := prepared.take(layers)
-	if w == nil {
-		w = begin(layers, timeout)
-	}
+	w := begun(layers, timeout)
 	<-w.opened
 	if w.err != nil || w.conn == nil || w.cmd == nil {
 		w.close()
 		return w.err
 	}
-	kept.keep(w)
+	kept.keep(w, keepFor)
 	return nil
 }
 
-// Prepare begins what Await waits for, and returns at once: who makes a container
-// awaits its layers next, and has other things to do before. If nobody awaits them
-// soon, nothing is lost; an error is for who does.
-func Prepare(layers []spec.Layer, timeout time.Duration) {
-	if len(layers) > 0 {
-		prepared.keep(begin(layers, timeout))
+// begun takes what has been prepared for these layers, or begins anew.
+func begun(layers []spec.Layer, timeout time.Duration) *waiting {
+	w := prepared.drop(func(w *waiting) bool { return reflect.DeepEqual(w.spec.Layers, layers) })
+	if w == nil {
+		w = begin(layers, timeout)
 	}
+	return w
+}
+
+// Prepare begins what Await waits for, and returns at once: who makes a container to
+// start it awaits its layers next, and has other things to do before. An error is for
+// who awaits; if nobody does within a second, the process ends.
+func Prepare(layers []spec.Layer, timeout time.Duration) {
+	if len(layers) == 0 {
+		return
+	}
+	w := begin(layers, timeout)
+	prepared.keep(w, prepareFor)
+	go func() {
+		if <-w.opened; w.err != nil || w.cmd == nil {
+			prepared.discard(w) // who comes later asks anew
+		}
+	}()
 }
 
 // AwaitOne is Await for layers that are mounted already. It asks for the first of
 // each repository, which is enough to learn whether the repositories answer.
 func AwaitOne(layers []spec.Layer, timeout time.Duration) error {
-	p, err := await(oneOfEach(layers), timeout, false)
+	p, err := await(spec.Spec{Layers: oneOfEach(layers), Timeout: timeout}, false)
 	p.close()
 	return err
 }
 
-// await gives a process that has opened the layers, with a connection if it is to
-// serve them; without layers, or where no program is installed to do so, one that has
-// not been started.
-func await(layers []spec.Layer, timeout time.Duration, serves bool) (*process, error) {
+// await gives a process that has opened the spec's layers, with a connection if it is
+// to serve them; without layers, or where no program is installed to do so, one that
+// has not been started.
+func await(s spec.Spec, serves bool) (*process, error) {
 	p := &process{}
-	if len(layers) == 0 {
+	if len(s.Layers) == 0 {
 		return p, nil
 	}
 	path, err := helper.Find(helper.View)
@@ -97,12 +121,8 @@ func await(layers []spec.Layer, timeout time.Duration, serves bool) (*process, e
 	if err == nil {
 		err = p.run(path, spec.Await)
 	}
-	initial := false
 	if err == nil {
-		initial, err = userns.Initial()
-	}
-	if err == nil {
-		err = p.tell(spec.Spec{Layers: layers, Timeout: timeout, NoDevices: !initial})
+		err = p.tell(s)
 	}
 	return p, err
 }
@@ -113,25 +133,28 @@ type waitingList struct {
 	list []*waiting
 }
 
-// keep holds a process until it is taken, or has had its layers open for keepFor. One
-// that cannot open them, or has not been started, is of no use to who comes later.
-func (k *waitingList) keep(w *waiting) {
+// keep holds a process until it is taken, but not for longer.
+func (k *waitingList) keep(w *waiting, longest time.Duration) {
 	k.Lock()
 	defer k.Unlock()
 	k.list = append(k.list, w)
-	go func() {
-		if <-w.opened; w.err == nil && w.cmd != nil {
-			time.Sleep(keepFor)
-		}
-		if k.drop(func(other *waiting) bool { return other == w }) != nil {
-			w.close()
-		}
-	}()
+	time.AfterFunc(longest, func() { k.discard(w) })
 }
 
-// take gives the newest process of these layers; nil if there is none.
-func (k *waitingList) take(layers []spec.Layer) *waiting {
-	return k.drop(func(w *waiting) bool { return reflect.DeepEqual(w.layers, layers) })
+// discard ends a process that nobody has taken.
+func (k *waitingList) discard(w *waiting) {
+	if k.drop(func(other *waiting) bool { return other == w }) != nil {
+		<-w.opened
+		w.close()
+	}
+}
+
+// take gives the newest process that can serve a view; nil if there is none. What it
+// has listed ahead knows of nothing below.
+func (k *waitingList) take(s spec.Spec) *waiting {
+	return k.drop(func(w *waiting) bool {
+		return len(s.Below) == 0 && s.NoDevices == w.spec.NoDevices && reflect.DeepEqual(s.Layers, w.spec.Layers)
+	})
 }
 
 // drop takes the newest that fits out of the list.

@@ -92,19 +92,22 @@ func TestAwaitThenServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := kept.list[0].cmd.Process.Pid
+	same := kept.list[0].spec.NoDevices
 	for _, tc := range []struct {
-		layers []spec.Layer
-		below  []string
-		taken  bool
+		layers    []spec.Layer
+		below     []string
+		noDevices bool
+		taken     bool
 	}{
-		{[]spec.Layer{other, layer}, nil, false},
-		{[]spec.Layer{layer}, nil, false},
-		{layers, []string{t.TempDir()}, false},
-		{layers, nil, true},
-		{layers, nil, false},
+		{[]spec.Layer{other, layer}, nil, same, false},
+		{[]spec.Layer{layer}, nil, same, false},
+		{layers, []string{t.TempDir()}, same, false},
+		{layers, nil, !same, false},
+		{layers, nil, same, true},
+		{layers, nil, same, false},
 	} {
 		dir := t.TempDir()
-		if err := serve(spec.Spec{Layers: tc.layers, Below: tc.below}, dir); err != nil {
+		if err := serve(spec.Spec{Layers: tc.layers, Below: tc.below, NoDevices: tc.noDevices}, dir); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || len(got) != 1 {
@@ -132,7 +135,7 @@ func TestAwaitThenKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := serve(spec.Spec{Layers: layers}, dir); err != nil {
+	if err := serve(kept.list[0].spec, dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.ReadFile(filepath.Join(dir, "file")); err != nil {

@@ -33,13 +33,11 @@ func serve(s spec.Spec, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if len(s.Below) == 0 { // what a process has listed ahead knows of nothing beneath
-		if w := kept.take(s.Layers); w != nil {
-			err := w.serve(s, dir)
-			w.close()
-			if !errors.Is(err, errEnded) {
-				return err
-			}
+	if w := kept.take(s); w != nil {
+		err := w.serve(s, dir)
+		w.close()
+		if !errors.Is(err, errEnded) {
+			return err
 		}
 	}
 	p := &process{}

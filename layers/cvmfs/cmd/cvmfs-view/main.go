@@ -5,10 +5,10 @@
 // initialisation would cost several times its memory (docs/views.md).
 //
 // Descriptor 3 is the FUSE connection; standard input holds the spec, standard
-// output takes one line back. With the argument "await" it only opens the layers,
-// and serves them if a second document says how. Under the name cvmfs-lookup it is
-// the process that asks a repository for a podman that cannot be confined (package
-// lookup).
+// output takes one line back. With the argument "await" it opens the layers and lists
+// what a start looks into, and serves them if a second document says how. Under the
+// name cvmfs-lookup it is the process that asks a repository for a podman that cannot
+// be confined (package lookup).
 package main
 
 import (

@@ -33,10 +33,10 @@ const (
 	// gcPercent is GOGC. The heap is many small nodes; a walk must not double it
 	// for long.
 	gcPercent = 50
-	// begin is how long no memory is collected, unless there are beginHeap bytes of
-	// it: a process is busiest when it begins, and podman with it.
-	begin     = time.Second
-	beginHeap = 16 << 20
+	// begin is for how long from its start a process collects no memory, unless it
+	// has beginMemory bytes of it: it is busiest then, and podman with it.
+	begin       = time.Second
+	beginMemory = 32 << 20
 )
 
 // Serve reads a spec.Spec from in, answers on out when the view can be stacked
@@ -172,13 +172,14 @@ func (p *prepared) serve(fd int, out io.Writer) error {
 	return nil
 }
 
-// collectLater keeps memory from being collected until a start is over.
+// collectLater keeps memory from being collected at first, and then does it.
 func collectLater() {
 	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(beginHeap)
+	debug.SetMemoryLimit(beginMemory)
 	time.AfterFunc(begin, func() {
 		debug.SetGCPercent(gcPercent)
 		debug.SetMemoryLimit(math.MaxInt64)
+		debug.FreeOSMemory()
 	})
 }
 

@@ -14,7 +14,7 @@ const layerLimit = 16
 // lowest number, which is given, too.
 func sideBySide(n int, ask func(i int) error) (failed int, err error) {
 	var g errgroup.Group
-	g.SetLimit(layerLimit)
+	g.SetLimit(layerLimit - 1)
 	var mu sync.Mutex
 	call := func(i int) {
 		if e := ask(i); e != nil {

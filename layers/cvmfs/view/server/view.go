@@ -50,7 +50,7 @@ type View struct {
 	xattr  bool     // some layer may hold extended attributes
 	nobody bool     // overflowID is mapped in this user namespace
 
-	noDevices bool // as the spec's, which show may change
+	noDevices bool // the spec's, which show replaces while a directory is listed
 	// generation is another in each server: overlayfs notes the file handle of
 	// what it copies up, and must not find another file by it in the next view.
 	generation uint64

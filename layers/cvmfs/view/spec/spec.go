@@ -74,7 +74,8 @@ type Spec struct {
 const MaxRead = 128 << 10
 
 // Await is the argument with which the server's program opens the layers of the
-// spec, answers, and waits for a second spec of the same layers, to serve it.
+// spec, answers, lists what a start looks into, and waits for a second spec of the
+// same layers, with the same NoDevices and nothing Below, to serve it.
 const Await = "await"
 
 // Ready is the line that the server writes when the view can be stacked.
