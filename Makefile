@@ -95,17 +95,23 @@ materialise: ## Lay the patched upstream trees under _build/
 # names: nothing of ours is in it. cri is a program of ours on the stock
 # libraries, with the versions that skopeo names.
 STOCK_BUILD = GOWORK=off $(GO_BUILD) -mod=readonly -tags '$(TAGS)' -o '$(CURDIR)/bin/stock/'
+STOCK_TOOLS ?= podman buildah skopeo containers-storage cri
 .PHONY: stock
-stock: ## Build bin/stock/: podman, buildah and others from upstream as it is, for tests that compare
+stock: ## Build bin/stock/: podman, buildah and others from upstream as it is, for tests that compare [STOCK_TOOLS=podman]
 	@mkdir -p bin/stock
-	GOWORK=off go mod download github.com/containers/{podman/v4,buildah,skopeo,storage}
-	@for each in podman/v4:podman buildah:buildah skopeo:skopeo storage:containers-storage; do \
-		dir=$$(GOWORK=off go list -m -f '{{.Dir}}' github.com/containers/$${each%:*}); \
-		(set -x; cd "$$dir" && $(STOCK_BUILD) ./cmd/$${each#*:}); \
+	@for each in podman:podman/v4 buildah:buildah skopeo:skopeo containers-storage:storage; do \
+		case ' $(STOCK_TOOLS) ' in *" $${each%:*} "*) ;; *) continue ;; esac; \
+		module=github.com/containers/$${each#*:}; \
+		GOWORK=off go mod download "$$module"; \
+		dir=$$(GOWORK=off go list -m -f '{{.Dir}}' "$$module"); \
+		(set -x; cd "$$dir" && $(STOCK_BUILD) "./cmd/$${each%:*}"); \
 	done
+ifneq ($(filter cri,$(STOCK_TOOLS)),)
+	@GOWORK=off go mod download github.com/containers/skopeo
 	@dir=$$(GOWORK=off go list -m -f '{{.Dir}}' github.com/containers/skopeo); \
 		install -m 644 "$$dir/go.mod" bin/stock/cri.mod; install -m 644 "$$dir/go.sum" bin/stock/cri.sum
 	$(STOCK_BUILD)cri -modfile=bin/stock/cri.mod tests/system/cri/main.go
+endif
 
 # What knows about CVMFS needs no upstream tree, and is tested without one.
 .PHONY: unit

@@ -29,7 +29,7 @@ image_name() { if [ "$VARIANT" = stargz ]; then echo "$REGISTRY/stargz:1"; else 
 
 # layouts_peers: what must be made before the registry starts; what cannot be made is noted when its node is.
 layouts_peers() {
-  [ -x "$CHECKOUT/bin/stock/podman" ] || make -C "$CHECKOUT" stock >&2
+  [ -x "$CHECKOUT/bin/stock/podman" ] || make -C "$CHECKOUT" stock STOCK_TOOLS=podman >&2
   stargz_build || true
 }
 

@@ -84,9 +84,9 @@ func timed(times []string, job func() (Result, error)) error {
 
 func printDirs(root string) error {
 	out := bufio.NewWriter(os.Stdout)
-	_, err := walk(root, func(r *Result, path string, isDir bool) {
-		if isDir {
-			fmt.Fprintln(out, path)
+	_, err := walk(root, func(_ *Result, p place) {
+		if p.isDir {
+			fmt.Fprintln(out, p.path)
 		}
 	})
 	if err != nil {

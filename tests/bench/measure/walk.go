@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Result is what one run took and met.
@@ -37,31 +39,39 @@ func (r *Result) fail(err error) {
 // skipped are those directories of a container that are not the image's.
 var skipped = map[string]bool{"/proc": true, "/sys": true, "/dev": true, "/run": true}
 
+// place is a name in an open directory.
+type place struct {
+	dir   int
+	name  string
+	path  string
+	isDir bool
+}
+
 // visit looks at one name.
-type visit func(r *Result, path string, isDir bool)
+type visit func(r *Result, p place)
 
 var buffer = make([]byte, 1<<20)
 
 var visits = map[string]visit{
-	"names": func(*Result, string, bool) {},
-	"stat": func(r *Result, path string, _ bool) {
-		var st syscall.Stat_t
-		r.fail(syscall.Lstat(path, &st))
+	"names": func(*Result, place) {},
+	"stat": func(r *Result, p place) {
+		var st unix.Stat_t
+		r.fail(unix.Fstatat(p.dir, p.name, &st, unix.AT_SYMLINK_NOFOLLOW))
 	},
-	"read": func(r *Result, path string, isDir bool) {
-		var st syscall.Stat_t
-		if isDir || syscall.Lstat(path, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+	"read": func(r *Result, p place) {
+		var st unix.Stat_t
+		if p.isDir || unix.Fstatat(p.dir, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			return
 		}
-		n, err := readFile(path)
+		n, err := readFile(p.dir, p.name)
 		r.Bytes += n
 		r.fail(err)
 	},
 }
 
 // readFile reads as cat does, with as few allocations as possible.
-func readFile(path string) (int64, error) {
-	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+func readFile(dir int, name string) (int64, error) {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -79,45 +89,48 @@ func readFile(path string) (int64, error) {
 	}
 }
 
-// walk visits each name below root, one after the other as find and tar do.
+// walk visits each name below root as find and tar do: one directory after the other,
+// and each name from the open directory that holds it.
 func walk(root string, v visit) (Result, error) {
 	var r Result
 	started := time.Now()
-	pending := []string{root}
-	for len(pending) > 0 {
+	v(&r, place{unix.AT_FDCWD, root, root, true})
+	for pending := []string{root}; len(pending) > 0; {
 		dir := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
-		v(&r, dir, true)
-		entries, err := list(dir)
+		below, err := r.walkOne(dir, v)
 		if err != nil && dir == root {
 			return r, err
 		}
 		r.fail(err)
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			if skipped[path] {
-				continue
-			}
-			r.Names++
-			if e.IsDir() {
-				pending = append(pending, path)
-			} else {
-				v(&r, path, false)
-			}
-		}
+		pending = append(pending, below...)
 	}
 	r.Seconds = time.Since(started).Seconds()
 	return r, nil
 }
 
-// list gives a directory's entries in its own order, without metadata.
-func list(dir string) ([]os.DirEntry, error) {
-	f, err := os.Open(dir)
+// walkOne visits the names in a directory, in its own order, and gives the directories
+// among them.
+func (r *Result) walkOne(path string, v visit) (below []string, err error) {
+	dir, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return f.ReadDir(-1)
+	defer dir.Close()
+	entries, err := dir.ReadDir(-1)
+	fd := int(dir.Fd())
+	for _, e := range entries {
+		p := place{fd, e.Name(), filepath.Join(path, e.Name()), e.IsDir()}
+		if skipped[p.path] {
+			continue
+		}
+		r.Names++
+		v(r, p)
+		if p.isDir {
+			below = append(below, p.path)
+		}
+	}
+	return below, err
 }
 
 func readDirs(path string) ([]string, error) {
