@@ -22,6 +22,7 @@ bench_science() {
   for ((round = 1; round <= ROUNDS + IMPORT_MORE; round++)); do
     for measure in "${SCIENCE_MEASURES[@]}"; do
       [[ $round -le $ROUNDS || $measure = import ]] || continue
+      [[ $round -le $BESIDE_ROUNDS || $measure != absent ]] || continue # no target
       for variant in $(shuffled "$round" "${variants[@]}"); do
         # what is beside takes minutes, and is far from local and served
         [[ $variant = local || $variant = served || $round -le $BESIDE_ROUNDS && $measure != absent ]] || continue
