@@ -250,7 +250,7 @@ caught() {
 @test "rootless, devices" {
   against user remote hard/devices:1 --expect '"/devices/(deleted|replaced)(/.*)?" entry: ordinary .*, other absent' -- --user 0
   mutation "devices show that a rootless pull leaves out" view/server/listing.go \
-    'if v.NoDevices && device(e) && (' 'if false && device(e) && (' \
+    'if v.noDevices && device(e) && (' 'if false && device(e) && (' \
     '^"/devices/null" entry: ordinary absent, other char'
   caught
 }
@@ -359,7 +359,7 @@ caught() {
     'uint32(st.Rdev)' '0' \
     '^"/devices/null" rdev: ordinary 1:3, other 0:0|^"/devices/loop" rdev: '
   mutation "devices are left out" view/server/listing.go \
-    'if v.NoDevices && device(e) && (' 'if device(e) && (' \
+    'if v.noDevices && device(e) && (' 'if device(e) && (' \
     '^"/devices/null" entry: ordinary char, other absent'
   caught
 }
