@@ -1,5 +1,5 @@
-# `make` lists the targets. Upstream versions are in go.mod, build tags in
-# .ci/tags, the series and their trees are .ci/series's business.
+# `make` lists the targets. Upstream versions are in go.mod and in
+# podman-patches/LINE/go.mod, build tags in .ci/tags; .ci/series lays the trees.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,11 +13,12 @@ export PATH := $(GO_DIR):$(PATH)
 endif
 
 MODULES := storage image common podman
-# v5 is podman 5: its own series, trees and binaries. .ci/series reads it, too.
-UPSTREAM ?= v4
-export UPSTREAM
-TREES := _build$(if $(filter-out v4,$(UPSTREAM)),/$(UPSTREAM))
-BIN := $(CURDIR)/bin$(TREES:_build%=%)
+# v4 is podman 4.9, v5 is 5.8. .ci/series reads it, too.
+LINES := v4 v5
+LINE ?= v4
+export LINE
+TREES := _build/$(LINE)
+BIN := $(CURDIR)/bin$(if $(filter-out v4,$(LINE)),/$(LINE))
 WORK := $(CURDIR)/$(TREES)/go.work
 TAGS ?= $(shell .ci/tags)
 # The test files to run, by number or name; empty for all.
@@ -38,7 +39,7 @@ RACE ?= $(shell GOWORK=off go build -race -buildvcs=false -o /dev/null ./layers/
 # sources give the same binary.
 COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(if $(shell git status --porcelain --untracked-files=no 2>/dev/null),-dirty)
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y go.mod))
-DEFINE := github.com/containers/podman/$(UPSTREAM)/libpod/define
+DEFINE := github.com/containers/podman/$(LINE)/libpod/define
 SERIES_VARIABLE := github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs.Series
 LDFLAGS_PODMAN = -X $(DEFINE).gitCommit=$(COMMIT) -X $(DEFINE).buildInfo=$(EPOCH)
 
@@ -62,19 +63,18 @@ demo: ## Pull and run a real image with and without CVMFS, print a table [IMAGE=
 	IMAGE='$(IMAGE)' REPOSITORY='$(REPOSITORY)' tests/system/demo
 
 .PHONY: test
-test: ## All that CI runs: deps, unit, unit-patched, licences, patch-check, lint, system, bench-quick
-	.ci/deps test
-	$(MAKE) unit
-	$(MAKE) unit-patched
-	$(MAKE) licences
-	$(MAKE) series-selftest
-	$(MAKE) patch-check
+test: ## All tests, as CI runs them: of our packages, of each line's series, of the binaries
+	.ci/run
+
+# What needs neither root nor minutes.
+.PHONY: check
+check: ## What to run after each change: lint, unit tests, the series that changed; no root, minutes
 	$(MAKE) lint
-	$(MAKE) system
-	$(MAKE) bench-quick
+	$(MAKE) unit RACE=
+	for line in $(LINES); do LINE=$$line .ci/series check --changed; done
 
 .PHONY: build
-build: materialise ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too; UPSTREAM=v5 for bin/v5/]
+build: lay ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too; LINE=v5 for bin/v5/]
 	@mkdir -p '$(BIN)'
 	@series="podman-cvmfs: $$(.ci/series describe)"; set -x; \
 	cd $(TREES)/podman; $(IN_WORK) -tags '$(TAGS)' -o '$(BIN)/podman' \
@@ -87,9 +87,13 @@ build: materialise ## Build bin/podman and the other binaries from patched upstr
 	$(IN_WORK_SMALL) -o '$(BIN)/' $(COMMANDS)
 	$(if $(STOCK),$(MAKE) stock)
 
-.PHONY: materialise
-materialise: ## Lay the patched upstream trees under _build/
-	@.ci/series materialise
+.PHONY: lay
+lay: ## Lay the patched upstream trees under _build/LINE/
+	@.ci/series lay
+
+.PHONY: work
+work: ## The same, and say how to open them in an editor [LINE=v5]
+	@.ci/series work
 
 # Straight from the module cache, with the versions that each one's own go.mod
 # names: nothing of ours is in it. cri is a program of ours on the stock
@@ -115,7 +119,7 @@ endif
 
 # What knows about CVMFS needs no upstream tree, and is tested without one.
 .PHONY: unit
-unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages, with all seeds of fuzz targets [RACE=, UPSTREAM_TESTS=storage/drivers/overlay]
+unit: $(if $(UPSTREAM_TESTS),lay) ## Vet and test our packages, with all seeds of fuzz targets [RACE=, UPSTREAM_TESTS=storage/drivers/overlay]
 	GOWORK=off go vet ./layers/... ./tests/...
 	@for os in darwin freebsd windows; do \
 		(set -x; GOWORK=off GOOS=$$os CGO_ENABLED=0 go build ./layers/cvmfs/pull ./layers/cvmfs/config); \
@@ -123,18 +127,18 @@ unit: $(if $(UPSTREAM_TESTS),materialise) ## Vet and test our packages, with all
 	GOWORK=off go test -buildvcs=false $(RACE) $(GOTESTFLAGS) ./layers/... ./tests/...
 	$(if $(RACE),GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/cvmfs/confine ./layers/cvmfs/lookup) # what links with C is not confined
 	@for package in $(UPSTREAM_TESTS); do \
-		(set -x; cd "_build/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
+		(set -x; cd "$(TREES)/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
 			go test -trimpath -buildvcs=false -tags '$(TAGS)' $(GOTESTFLAGS) "./$${package#*/}"); \
 	done
 
 # As root, since most of them mount.
 .PHONY: unit-patched
-unit-patched: materialise ## Run the Go tests that the series add to the patched modules
-	.ci/series test
+unit-patched: lay ## Run the Go tests that the series add to the patched modules [LINE=v5 RACE=]
+	RACE='$(RACE)' .ci/series test
 
 .PHONY: system
 system: build ## Run the system tests, rootless first [TESTS=030 JOBS=1]
-	$(if $(filter-out v4,$(UPSTREAM)),mkdir -p '$(BIN)/stock' bin/stock; OCI_RUNTIME="$${OCI_RUNTIME:-$(CURDIR)/tests/system/runtime/crun}" CVMFS_TEST_BIN='$(BIN)') \
+	$(if $(filter-out v4,$(LINE)),mkdir -p '$(BIN)/stock' bin/stock; OCI_RUNTIME="$${OCI_RUNTIME:-$(CURDIR)/tests/system/runtime/crun}" CVMFS_TEST_BIN='$(BIN)') \
 		JOBS=$(JOBS) tests/system/run $(TESTS)
 
 .PHONY: faults
@@ -156,7 +160,7 @@ bench-quick: build ## The same as QUICK=1, but missed only by what no clock has 
 	tests/bench/run --quick --counts --write _build/bench
 
 .PHONY: rpm
-rpm: materialise ## Build packages of the patched podman for EL, Fedora and SLES into _build/rpm/ [RPM_OPTIONS='--without hardening']
+rpm: lay ## Build packages of the patched podman for EL, Fedora and SLES into _build/rpm/ [RPM_OPTIONS='--without hardening']
 	.ci/deps rpm
 	RPM_OPTIONS='$(RPM_OPTIONS)' .ci/rpm build _build/rpm
 	@find _build/rpm -name '*.rpm' | sort
@@ -171,7 +175,7 @@ lint: ## gofmt, go vet, shellcheck, file sizes
 	.ci/lint
 
 .PHONY: licences
-licences: materialise ## Are the licences of what we link known and listed? [UPDATE=1 writes docs/licences.md]
+licences: lay ## Are the licences of what we link known and listed? [UPDATE=1 writes docs/licences.md]
 	@TAGS='$(TAGS)' GOWORK=off go run ./tests/audit licences docs/licences.md $(if $(UPDATE),update)
 
 .PHONY: audit
@@ -179,43 +183,39 @@ audit: licences ## Licences, and vulnerabilities that what we add can reach [GOV
 	@TAGS='$(TAGS)' .ci/vulnerabilities
 
 .PHONY: fuzz
-fuzz: materialise ## Run each fuzz target [FUZZTIME=30s, or BUDGET=2h for all of them; TARGETS=FuzzRequests]
+fuzz: lay ## Run each fuzz target [FUZZTIME=30s, or BUDGET=2h for all of them; TARGETS=FuzzRequests]
 	BUDGET='$(BUDGET)' TARGETS='$(TARGETS)' .ci/fuzz $(FUZZTIME)
 
 .PHONY: conformance
-conformance: ## Upstream's own tests without and with the series, side by side; slow, as root [CONFORMANCE='common podman']
+conformance: ## Upstream's own tests without and with the series, side by side; slow, as root [LINE=v5 CONFORMANCE='common podman']
 	.ci/conformance $(CONFORMANCE)
 
 .PHONY: patch-check
-patch-check: ## Do the series apply, build, round-trip, and say why? [CHECK=--test: and pass their tests, patch by patch]
+patch-check: ## Do the series apply, build, round-trip, and say why? [LINE=v5 CHECK=--test: and pass their tests, patch by patch]
 	.ci/series check $(CHECK)
 
 .PHONY: patch-export
-patch-export: ## Write the commits in _build/<module> back as patches
+patch-export: ## Write what was done in _build/LINE/<module> back as patches and sources [LINE=v5]
 	.ci/series export
 
 .PHONY: series
-series: ## Write each module's series as mails to upstream, our packages carried in, into _build/series/ [CHECK=1 UPSTREAM=v5]
+series: ## Write each module's series as mails to upstream, our packages carried in, into _build/series/ [CHECK=1 LINE=v5]
 	.ci/series mail $(if $(CHECK),--check)
 
 .PHONY: series-check
 series-check: ## The same, applied to fresh sources with git am, each mail built, the packages tested; slow
 	.ci/series mail --check
 
-.PHONY: series-selftest
-series-selftest: ## Damage a tiny series in every way known, see each refused
-	.ci/series selftest
-
 .PHONY: recover
-recover: ## Set trees that are in the way aside, lay new ones
+recover: ## Set work in the trees aside on branches, and lay them again [LINE=v5]
 	.ci/series recover
 
 .PHONY: clean
 clean: ## Remove bin/ and the trees that hold no work of yours
 	rm -rf bin
-	.ci/series clean
+	for line in $(LINES); do LINE=$$line .ci/series clean; done
 
-## clean-<module> Remove one tree, and all work in it
+## clean-<module> Remove one tree of LINE, and all work in it
 .PHONY: $(MODULES:%=clean-%)
 $(MODULES:%=clean-%): clean-%:
 	.ci/series clean --force $*

@@ -20,6 +20,7 @@ require (
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.0-rc5
 	github.com/spf13/cobra v1.8.0
+	golang.org/x/mod v0.13.0
 	golang.org/x/sync v0.10.0
 	golang.org/x/sys v0.28.0
 	gonum.org/v1/plot v0.14.0

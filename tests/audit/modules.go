@@ -87,18 +87,18 @@ const podmanModule = "github.com/containers/podman/v4"
 
 // programs are what we build, and stock podman beside its patched form.
 func programs(root, tags string) (ours, patched []build, stock build, err error) {
-	work := filepath.Join(root, "_build/go.work")
+	work := filepath.Join(root, "_build/v4/go.work")
 	if _, err := os.Stat(work); err != nil {
-		return nil, nil, build{}, fmt.Errorf("no patched trees, `make materialise` lays them: %w", err)
+		return nil, nil, build{}, fmt.Errorf("no patched trees, `make lay` lays them: %w", err)
 	}
 	for _, name := range []string{"cvmfs-layers", "cvmfs-standin", "cvmfs-view"} {
 		ours = append(ours, build{name, root, work, "", []string{"./layers/cvmfs/cmd/" + name}})
 	}
-	podman := filepath.Join(root, "_build/podman")
+	podman := filepath.Join(root, "_build/v4/podman")
 	patched = []build{
 		{"podman", podman, work, tags, []string{"./cmd/podman", "./cmd/rootlessport"}},
 		{"podman-remote", podman, work, "remote " + tags, []string{"./cmd/podman"}},
-		{"containers-storage", filepath.Join(root, "_build/storage"), work, tags, []string{"./cmd/containers-storage"}},
+		{"containers-storage", filepath.Join(root, "_build/v4/storage"), work, tags, []string{"./cmd/containers-storage"}},
 	}
 	dir, err := goCommand(build{dir: root, work: "off"}, "list", "-m", "-f", "{{.Dir}}", podmanModule)
 	if err != nil {

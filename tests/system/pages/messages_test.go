@@ -75,18 +75,20 @@ func sources(t *testing.T) []string {
 			}
 		}
 	}
-	err := filepath.WalkDir(filepath.Join(checkout, "layers/cvmfs"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+	for _, dir := range []string{"layers/cvmfs", "storage", "podman-patches"} {
+		err := filepath.WalkDir(filepath.Join(checkout, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			add(string(data))
 			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		data, err := os.ReadFile(path)
-		add(string(data))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	for _, series := range []string{"storage/*.patch", "podman-patches/*/*.patch"} {
+	for _, series := range []string{"storage/v*/*.patch", "podman-patches/*/v*/*.patch"} {
 		patches, err := filepath.Glob(filepath.Join(checkout, series))
 		if err != nil || len(patches) == 0 {
 			t.Fatalf("%s: %v, %v", series, patches, err)

@@ -1,0 +1,51 @@
+package graphdriver
+
+import (
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
+)
+
+// RemoteLayerDriver is implemented by drivers that can use the layer
+// directories of a read-only repository in place of contents of their own.
+// Such a layer is called remote.
+type RemoteLayerDriver interface {
+	// CreateRemote creates the layer id on top of parent (which may be "")
+	// as a record of where its contents are. It does not access them.
+	CreateRemote(id, parent string, layer cvmfs.Layer) error
+
+	// UpdateRemote replaces what is recorded of the remote layer id.
+	UpdateRemote(id string, layer cvmfs.Layer) error
+
+	// RemoteLayer returns what is recorded of a remote layer, or nil if the
+	// layer id is not one.
+	RemoteLayer(id string) (*cvmfs.Layer, error)
+
+	// MapsRemote says whether the layer id holds nothing of its own and
+	// shows what is beneath with the owners mapped, after UpdateLayerIDMap.
+	MapsRemote(id string) (bool, error)
+
+	// MakeLocal turns the remote layer id into an ordinary one, with the
+	// contents of the ordinary layer from, which has none afterwards.
+	MakeLocal(id, from string) error
+
+	// AwaitRemote waits until the remote layers of a stack, with layer id on
+	// top, can be opened, or if one is set, one of each repository.  The error
+	// is a RemoteStackError.
+	AwaitRemote(id string, one bool) error
+
+	// PrepareRemote begins what AwaitRemote waits for, for all layers of the
+	// stack, and does not wait.  An error is AwaitRemote's to tell.
+	PrepareRemote(id string)
+
+	// RemoteLayerOptions returns what the driver's options say of repositories.
+	RemoteLayerOptions() config.Options
+}
+
+// RemoteStackError is the error of a Get that failed with remote layers in the
+// stack: what was recorded may be well, and the repository out.
+type RemoteStackError struct{ error }
+
+// NewRemoteStackError returns err as a RemoteStackError.
+func NewRemoteStackError(err error) error { return &RemoteStackError{err} }
+
+func (e *RemoteStackError) Unwrap() error { return e.error }
