@@ -277,6 +277,11 @@ func (m *module) setAside(c condition) error {
 			return err
 		}
 	}
+	if c.busy { // HEAD is on the way; the branch is what the rebase began with
+		if _, err := r.git("branch", branch+".before", "series"); err != nil {
+			return err
+		}
+	}
 	for _, left := range []string{"rebase-apply", "rebase-merge"} {
 		if err := os.RemoveAll(filepath.Join(m.tree(), ".git", left)); err != nil {
 			return err
