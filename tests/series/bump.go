@@ -19,12 +19,7 @@ func (l *line) bump(arguments []string) error {
 		return err
 	}
 	m, version := modules[0], arguments[1]
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := l.layLocked(modules); err != nil { // the old version
+	if err := l.layAll(modules); err != nil { // the old version
 		return err
 	}
 	c, err := m.look()

@@ -11,14 +11,6 @@ import (
 // export writes the trees' commits and files back as patches and sources, and
 // lays the trees again from these.
 func (l *line) export(modules []*module) error {
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := l.load(); err != nil {
-		return err
-	}
 	for _, m := range modules {
 		if !fileExists(m.tree()) {
 			m.say("%s: no tree, nothing to export", m.name)

@@ -23,14 +23,6 @@ type letters struct {
 // mail writes the mails; with check, they are applied to fresh sources, built
 // one by one, and the packages' tests run.
 func (l *line) mail(modules []*module, check bool) error {
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := l.load(); err != nil {
-		return err
-	}
 	scratch, err := os.MkdirTemp("", "series")
 	if err != nil {
 		return err
@@ -46,7 +38,6 @@ func (l *line) mail(modules []*module, check bool) error {
 			return err
 		}
 	}
-	unlock() // nothing below is in the way of another run
 	if !check {
 		return nil
 	}

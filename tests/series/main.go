@@ -32,24 +32,24 @@ without --changed look at that one only.
 type command struct {
 	run   func(l *line, flag bool, modules []*module, arguments []string) error
 	flags []string
-	// plain says that the arguments are not modules' names.
-	plain bool
+	plain bool // the arguments are not modules' names
+	trees bool // it works on the trees, which other runs then have to wait for
 }
 
 var commands = map[string]command{
-	"lay":      {run: func(l *line, _ bool, m []*module, _ []string) error { return l.layAll(m) }},
-	"work":     {run: func(l *line, _ bool, m []*module, _ []string) error { return l.work(m) }},
-	"export":   {run: func(l *line, _ bool, m []*module, _ []string) error { return l.export(m) }},
+	"lay":      {run: func(l *line, _ bool, m []*module, _ []string) error { return l.layAll(m) }, trees: true},
+	"work":     {run: func(l *line, _ bool, m []*module, _ []string) error { return l.work(m) }, trees: true},
+	"export":   {run: func(l *line, _ bool, m []*module, _ []string) error { return l.export(m) }, trees: true},
 	"check":    {run: func(l *line, _ bool, m []*module, a []string) error { return l.check(m, a) }, flags: []string{"--test", "--changed"}},
-	"test":     {run: func(l *line, _ bool, m []*module, _ []string) error { return l.test(m) }},
-	"mail":     {run: func(l *line, f bool, m []*module, _ []string) error { return l.mail(m, f) }, flags: []string{"--check"}},
+	"test":     {run: func(l *line, _ bool, m []*module, _ []string) error { return l.test(m) }, trees: true},
+	"mail":     {run: func(l *line, f bool, m []*module, _ []string) error { return l.mail(m, f) }, flags: []string{"--check"}, trees: true},
 	"count":    {run: func(l *line, _ bool, _ []*module, _ []string) error { return l.count() }},
 	"describe": {run: func(l *line, _ bool, _ []*module, _ []string) error { return l.describe() }},
 	"files":    {run: func(l *line, _ bool, _ []*module, a []string) error { return l.files(a) }, plain: true},
 	"spec":     {run: func(l *line, f bool, _ []*module, _ []string) error { return l.spec(f) }, flags: []string{"--check"}},
-	"bump":     {run: func(l *line, _ bool, _ []*module, a []string) error { return l.bump(a) }, plain: true},
-	"recover":  {run: func(l *line, _ bool, m []*module, _ []string) error { return l.recover(m) }},
-	"clean":    {run: func(l *line, f bool, m []*module, _ []string) error { return l.clean(m, f) }, flags: []string{"--force"}},
+	"bump":     {run: func(l *line, _ bool, _ []*module, a []string) error { return l.bump(a) }, plain: true, trees: true},
+	"recover":  {run: func(l *line, _ bool, m []*module, _ []string) error { return l.recover(m) }, trees: true},
+	"clean":    {run: func(l *line, f bool, m []*module, _ []string) error { return l.clean(m, f) }, flags: []string{"--force"}, trees: true},
 }
 
 func main() {
@@ -90,6 +90,16 @@ func (l *line) command(name string, arguments []string) error {
 			return fmt.Errorf("%s has no option %s\n%s", name, arguments[0], usage)
 		}
 		flags, arguments = append(flags, arguments[0]), arguments[1:]
+	}
+	if c.trees {
+		unlock, err := l.lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if err := l.load(); err != nil {
+			return err
+		}
 	}
 	if c.plain {
 		return c.run(l, len(flags) > 0, nil, arguments)

@@ -201,18 +201,6 @@ func (m *module) counted() string {
 
 // layAll lays trees, and the workspace over all of them.
 func (l *line) layAll(modules []*module) error {
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return l.layLocked(modules)
-}
-
-func (l *line) layLocked(modules []*module) error {
-	if err := l.load(); err != nil {
-		return err
-	}
 	for _, m := range modules {
 		if err := m.lay(); err != nil {
 			return err
@@ -241,14 +229,6 @@ Then, from the top:
 
 // recover sets what trees hold aside on a branch, and lays them again.
 func (l *line) recover(modules []*module) error {
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := l.load(); err != nil {
-		return err
-	}
 	for _, m := range modules {
 		if !fileExists(m.tree()) {
 			continue
@@ -264,7 +244,7 @@ func (l *line) recover(modules []*module) error {
 			return err
 		}
 	}
-	return l.layLocked(modules)
+	return l.layAll(modules)
 }
 
 // setAside makes a branch of the tree's work, and the tree one without work.
@@ -297,11 +277,6 @@ func (m *module) setAside(c condition) error {
 
 // clean removes trees, unless they hold work and force is not given.
 func (l *line) clean(modules []*module, force bool) error {
-	unlock, err := l.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	for _, m := range modules {
 		if !fileExists(m.tree()) {
 			continue
