@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package view turns layer directories into lowers for an overlay mount.
 //
 // A layer directory is no overlayfs lower as it stands: deletions are AUFS
