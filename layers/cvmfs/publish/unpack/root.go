@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
 	"golang.org/x/sys/unix"
@@ -169,6 +170,10 @@ func (r *root) finish() error {
 }
 
 func setTimes(dir int, name string, seconds int64) error {
-	t := unix.Timespec{Sec: seconds}
+	// A 32-bit machine's seconds end in 2038.
+	t, err := unix.TimeToTimespec(time.Unix(seconds, 0))
+	if err != nil {
+		return err
+	}
 	return unix.UtimesNanoAt(dir, name, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
 }
