@@ -73,3 +73,8 @@ exclude (
 	golang.org/x/mod v0.14.0
 	golang.org/x/net v0.19.0
 )
+
+// Requested by an old viper alone, it also has the package that gin takes from
+// github.com/ugorji/go/codec: a workspace then cannot build gin, which
+// podman-remote needs on darwin.
+exclude github.com/ugorji/go v1.1.4
