@@ -3,6 +3,7 @@ package standin
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"strings"
@@ -76,7 +77,7 @@ func (s *Server) digestTree(h hash.Hash, top string) error {
 	}
 	var st unix.Stat_t
 	if err := s.tree.lstat(top, &st); err != nil {
-		if err == unix.ENOENT {
+		if errors.Is(err, unix.ENOENT) {
 			return nil
 		}
 		return fmt.Errorf("reading %q: %w", top, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"time"
@@ -57,8 +58,10 @@ var attributes = []named{
 	}},
 	{"extended attributes", func(p *probe) {
 		path, c := p.file()
-		for _, name := range []string{"user.colour", "system.posix_acl_access", "security.capability", "trusted.x", "user.overlay.opaque",
-			"user.overlay.x", "trusted.overlay.opaque", "user.fqrn", "user.catalog_counters", "xfsroot.rawlink", "security.selinux", "nonsense"} {
+		for _, name := range []string{
+			"user.colour", "system.posix_acl_access", "security.capability", "trusted.x", "user.overlay.opaque",
+			"user.overlay.x", "trusted.overlay.opaque", "user.fqrn", "user.catalog_counters", "xfsroot.rawlink", "security.selinux", "nonsense",
+		} {
 			_, err := unix.Lgetxattr(path, name, make([]byte, 100))
 			p.result("get "+name, err)
 		}
@@ -115,4 +118,6 @@ var attributes = []named{
 }
 
 // absent says that a call for an attribute did not find it.
-func absent(_ int, err error) bool { return err == unix.ENODATA || err == unix.ENOTSUP }
+func absent(_ int, err error) bool {
+	return errors.Is(err, unix.ENODATA) || errors.Is(err, unix.ENOTSUP)
+}

@@ -22,8 +22,10 @@ type named struct {
 }
 
 // groups holds the checks in their order; each file of checks has one.
-var groups = [][]named{crowds, reading, seeking, mapping, executing, changing, attributes, names, linking, renaming, listing,
-	identities, special, locking, watching, systems}
+var groups = [][]named{
+	crowds, reading, seeking, mapping, executing, changing, attributes, names, linking, renaming, listing,
+	identities, special, locking, watching, systems,
+}
 
 // probe collects a check's answers.
 type probe struct {
@@ -171,7 +173,7 @@ func (p *probe) role(uid uint32, name string, args ...string) string {
 func errName(err error) string {
 	var errno syscall.Errno
 	switch {
-	case err == nil, err == syscall.Errno(0):
+	case err == nil, errors.Is(err, syscall.Errno(0)):
 		return "ok"
 	case errors.Is(err, io.EOF):
 		return "EOF"

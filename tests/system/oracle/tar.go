@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -18,10 +19,10 @@ func recordTar(out io.Writer, in io.Reader, pruned paths) error {
 	for {
 		counted.n = 0
 		h, err := archive.Next()
-		if err == io.EOF && counted.n < endSize {
+		if errors.Is(err, io.EOF) && counted.n < endSize {
 			err = io.ErrUnexpectedEOF // package tar takes a tar for whole that ends after any entry
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -106,7 +107,7 @@ func (w *walker) visit(d *dir, path string, listed []dirent) error {
 	var look lookup
 	err := look.at(d.fd, name, false)
 	switch {
-	case err == unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		e.Type = kindGhost
 	case err != nil:
 		e.Type = kindUnknown
@@ -224,14 +225,15 @@ func openat(fd int, name string, flags int) (int, error) {
 func retry(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}
 }
 
 func failure(call string, err error) fault {
-	if errno, ok := err.(unix.Errno); ok {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
 		if name := unix.ErrnoName(errno); name != "" {
 			return fault{call, name}
 		}

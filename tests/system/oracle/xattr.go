@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -53,7 +54,7 @@ func recordXattrs(e *entry, of attributes) {
 		}
 		seen[attr] = true
 		value, err := grow(func(b []byte) (int, error) { return of.get(attr, b) })
-		if err == unix.ENODATA && attr == capability {
+		if errors.Is(err, unix.ENODATA) && attr == capability {
 			continue
 		}
 		if err != nil {
@@ -80,7 +81,7 @@ func grow(call func([]byte) (int, error)) ([]byte, error) {
 	for size := 1 << 10; ; size <<= 2 {
 		b := make([]byte, size)
 		n, err := retry(func() (int, error) { return call(b) })
-		if err == unix.ERANGE && size < 1<<20 {
+		if errors.Is(err, unix.ERANGE) && size < 1<<20 {
 			continue
 		}
 		if err != nil {

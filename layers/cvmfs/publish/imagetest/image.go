@@ -97,7 +97,7 @@ func write(t testing.TB, w io.WriteCloser, data []byte) {
 // one of its layers is, else schema 2.
 func Image(t testing.TB, platform string, layers ...v1.Layer) v1.Image {
 	t.Helper()
-	img := v1.Image(empty.Image)
+	img := empty.Image
 	for _, l := range layers {
 		mt, err := l.MediaType()
 		if err != nil {

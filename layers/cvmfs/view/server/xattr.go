@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -124,8 +125,7 @@ func (v *View) ownAttr(n *node, read func(path string, buf []byte) (int, error))
 }
 
 func attrStatus(err error) fuse.Status {
-	switch err {
-	case unix.ENODATA, unix.EOPNOTSUPP:
+	if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EOPNOTSUPP) {
 		return fuse.ENOATTR
 	}
 	return status(err)
