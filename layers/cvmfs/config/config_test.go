@@ -46,8 +46,10 @@ func load(t *testing.T, options Options) Config {
 
 func TestLoadWithoutFiles(t *testing.T) {
 	node(t)
-	want := Config{Repositories: []string{"/cvmfs/unpacked.cern.ch"}, Pull: Off, View: Served, Timeout: 10 * time.Second,
-		StartTimeout: time.Minute}
+	want := Config{
+		Repositories: []string{"/cvmfs/unpacked.cern.ch"}, Pull: Off, View: Served, Timeout: 10 * time.Second,
+		StartTimeout: time.Minute,
+	}
 	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -58,8 +60,10 @@ func TestLoadOverridesKeyByKey(t *testing.T) {
 	write(t, vendor, "repositories = [\"/vendor\"]\npull = \"auto\"\nview = \"direct\"\ntimeout = \"1s\"\nstart_timeout = \"2s\"\n")
 	write(t, admin, "repositories = [\"/a\", \"/b\"]\npull = \"only\"\n")
 	write(t, user, "# the user's choice\npull = \"off\"\n")
-	want := Config{Repositories: []string{"/a", "/b"}, Pull: Off, View: Direct, Timeout: time.Second,
-		StartTimeout: 2 * time.Second}
+	want := Config{
+		Repositories: []string{"/a", "/b"}, Pull: Off, View: Direct, Timeout: time.Second,
+		StartTimeout: 2 * time.Second,
+	}
 	if got := load(t, Options{Rootless: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -69,8 +73,10 @@ func TestLoadOverridesKeyByKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want = Config{Repositories: []string{"/first", "/second"}, Pull: Auto, View: Served, Timeout: time.Second,
-		StartTimeout: 2 * time.Second}
+	want = Config{
+		Repositories: []string{"/first", "/second"}, Pull: Auto, View: Served, Timeout: time.Second,
+		StartTimeout: 2 * time.Second,
+	}
 	if got := load(t, options); !reflect.DeepEqual(got, want) {
 		t.Errorf("with options: got %+v, want %+v", got, want)
 	}

@@ -148,8 +148,10 @@ func TestFindUnknown(t *testing.T) {
 
 func TestFindInvalidDigest(t *testing.T) {
 	f := New([]string{repo(t)}, time.Minute)
-	for _, d := range []digest.Digest{"", "sha256:", "sha256:../../../../etc", "sha512:" + digest.Digest(strings.Repeat("a", 128)),
-		digest.Digest("sha256:" + strings.Repeat("A", 64)), digest.Digest("sha256:" + strings.Repeat("a", 63) + "/")} {
+	for _, d := range []digest.Digest{
+		"", "sha256:", "sha256:../../../../etc", "sha512:" + digest.Digest(strings.Repeat("a", 128)),
+		digest.Digest("sha256:" + strings.Repeat("A", 64)), digest.Digest("sha256:" + strings.Repeat("a", 63) + "/"),
+	} {
 		if _, err := f.Find(context.Background(), d, diffA); !errors.Is(err, cvmfs.ErrInvalidDigest) {
 			t.Errorf("digest %q: got %v", d, err)
 		}

@@ -95,8 +95,11 @@ func TestDirectory(t *testing.T) {
 		{"also 0:0 devices", []string{"!.wh..wh..opq !.wh.a a", "a b"}, "a@0 OPAQUE"},
 		{"overlayfs's own whiteout", []string{"!a", "a"}, "!a"},
 		{"overlayfs's own whiteout under a directory", []string{"a/", "!a", "a/"}, "a/0="},
-		{"overlayfs's form has no markers", []string{"overlay: plain: .wh.a .wh..wh..opq .cvmfscatalog", "a"},
-			".cvmfscatalog@0 .wh..wh..opq@0 .wh.a@0 a@1"},
+		{
+			"overlayfs's form has no markers",
+			[]string{"overlay: plain: .wh.a .wh..wh..opq .cvmfscatalog", "a"},
+			".cvmfscatalog@0 .wh..wh..opq@0 .wh.a@0 a@1",
+		},
 		{"overlayfs's form of opaque", []string{"overlay: opaque: a d/", "b d/"}, "a@0 d/0 OPAQUE"},
 		{"overlayfs's form above and below", []string{"x", "overlay: !a d/", "a d/"}, "!a d/1+2 x@0"},
 		{"a name that is listed twice", []string{"d/ d/ d a a/", "d/ d/"}, "a@0 d/0+1"},

@@ -25,8 +25,10 @@ const (
 	opAll       operation = "all"
 )
 
-var operations = []operation{opLookup, opGetattr, opReadlink, opOpen, opRead,
-	opOpendir, opReaddir, opGetxattr, opListxattr, opStatfs, opAll}
+var operations = []operation{
+	opLookup, opGetattr, opReadlink, opOpen, opRead,
+	opOpendir, opReaddir, opGetxattr, opListxattr, opStatfs, opAll,
+}
 
 // Counts are the requests that arrived since the start or the last reset,
 // those that a fault switch held or failed among them.

@@ -49,8 +49,13 @@ func TestBeneath(t *testing.T) {
 		name, dir string
 		want      bool
 	}{
-		{"", "", true}, {"a", "", true}, {"a", "a", true}, {"a/b", "a", true},
-		{"ab", "a", false}, {"a", "a/b", false}, {"", "a", false},
+		{"", "", true},
+		{"a", "", true},
+		{"a", "a", true},
+		{"a/b", "a", true},
+		{"ab", "a", false},
+		{"a", "a/b", false},
+		{"", "a", false},
 	} {
 		if got := beneath(c.name, c.dir); got != c.want {
 			t.Errorf("beneath(%q, %q) = %v", c.name, c.dir, got)

@@ -25,26 +25,42 @@ var damages = []struct {
 	want []string // without the path, if it starts with a colon
 }{
 	{"nothing", "etc/passwd", func(*testing.T, string) {}, nil},
-	{"a byte", "su", func(t *testing.T, path string) { write(t, path, "sU", 0o755|os.ModeSetuid) },
-		[]string{kept(": content", sum("sU"), sum("su"))}},
+	{
+		"a byte", "su", func(t *testing.T, path string) { write(t, path, "sU", 0o755|os.ModeSetuid) },
+		[]string{kept(": content", sum("sU"), sum("su"))},
+	},
 	{"longer", "su", func(t *testing.T, path string) { write(t, path, "su!", 0o755|os.ModeSetuid) }, []string{kept(": size", "3", "2")}},
-	{"truncated", "su", func(t *testing.T, path string) { must(t, os.Truncate(path, 1), os.Chmod(path, 0o755|os.ModeSetuid)) },
-		[]string{kept(": size", "1", "2")}},
+	{
+		"truncated", "su", func(t *testing.T, path string) { must(t, os.Truncate(path, 1), os.Chmod(path, 0o755|os.ModeSetuid)) },
+		[]string{kept(": size", "1", "2")},
+	},
 	{"no setuid", "su", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o755)) }, []string{kept(": mode", "0755", "4755")}},
-	{"mode of a directory", "empty", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o777)) },
-		[]string{kept(": mode", "0777", "0700")}},
-	{"mode of a device", "null", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o666)) },
-		[]string{kept(": mode", "0666", "0600")}},
-	{"mode of one that is linked", "etc/passwd", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o600)) },
-		[]string{kept(": mode", "0600", "0644"), "layerfs/etc/passwd-" + kept(": mode", "0600", "0644")}},
+	{
+		"mode of a directory", "empty", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o777)) },
+		[]string{kept(": mode", "0777", "0700")},
+	},
+	{
+		"mode of a device", "null", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o666)) },
+		[]string{kept(": mode", "0666", "0600")},
+	},
+	{
+		"mode of one that is linked", "etc/passwd", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o600)) },
+		[]string{kept(": mode", "0600", "0644"), "layerfs/etc/passwd-" + kept(": mode", "0600", "0644")},
+	},
 	{"an implied directory's mode and time", "implied", func(t *testing.T, path string) { must(t, os.Chmod(path, 0o700)) }, nil},
-	{"target", "link", func(t *testing.T, path string) { relink(t, path, "etc/shadow\x1b") },
-		[]string{kept(": target", `"etc/shadow\x1b"`, `"etc/passwd"`)}},
-	{"expanded target", "variable", func(t *testing.T, path string) { relink(t, path, "/root/x") },
-		[]string{kept(": target", `"/root/x"`, `"$(HOME)/x"`)}},
+	{
+		"target", "link", func(t *testing.T, path string) { relink(t, path, "etc/shadow\x1b") },
+		[]string{kept(": target", `"etc/shadow\x1b"`, `"etc/passwd"`)},
+	},
+	{
+		"expanded target", "variable", func(t *testing.T, path string) { relink(t, path, "/root/x") },
+		[]string{kept(": target", `"/root/x"`, `"$(HOME)/x"`)},
+	},
 	{"file to symlink", "etc/passwd-", func(t *testing.T, path string) { relink(t, path, "passwd") }, []string{kept(": type", "symlink", "file")}},
-	{"file to FIFO", "su", func(t *testing.T, path string) { must(t, os.Remove(path), unix.Mkfifo(path, 0o755)) },
-		[]string{kept(": type", "FIFO", "file")}},
+	{
+		"file to FIFO", "su", func(t *testing.T, path string) { must(t, os.Remove(path), unix.Mkfifo(path, 0o755)) },
+		[]string{kept(": type", "FIFO", "file")},
+	},
 	{"file to device", "su", func(t *testing.T, path string) {
 		must(t, os.Remove(path), unix.Mknod(path, unix.S_IFCHR|0o755, 0))
 	}, []string{kept(": type", "character device", "file")}},
@@ -67,28 +83,44 @@ var damages = []struct {
 		write(t, path, "", 0o755)
 	}, []string{kept(": type", "file", "directory")}},
 	{"no file", "su", func(t *testing.T, path string) { must(t, os.Remove(path)) }, []string{kept(": missing", "nothing", "file")}},
-	{"no directory", "full", func(t *testing.T, path string) { must(t, os.RemoveAll(path)) },
-		[]string{kept(": missing", "nothing", "directory")}},
-	{"no whiteout", ".wh.whiteout", func(t *testing.T, path string) { must(t, os.Remove(path)) },
-		[]string{kept(": missing", "nothing", "file")}},
-	{"no opaque marker", "full/.wh..wh..opq", func(t *testing.T, path string) { must(t, os.Remove(path)) },
-		[]string{kept(": missing", "nothing", "file")}},
-	{"a name of odd bytes", odd, func(t *testing.T, path string) { must(t, os.Remove(path)) },
-		[]string{`"layerfs/odd\n\x1b[31m\xff"` + kept(": missing", "nothing", "file")}},
+	{
+		"no directory", "full", func(t *testing.T, path string) { must(t, os.RemoveAll(path)) },
+		[]string{kept(": missing", "nothing", "directory")},
+	},
+	{
+		"no whiteout", ".wh.whiteout", func(t *testing.T, path string) { must(t, os.Remove(path)) },
+		[]string{kept(": missing", "nothing", "file")},
+	},
+	{
+		"no opaque marker", "full/.wh..wh..opq", func(t *testing.T, path string) { must(t, os.Remove(path)) },
+		[]string{kept(": missing", "nothing", "file")},
+	},
+	{
+		"a name of odd bytes", odd, func(t *testing.T, path string) { must(t, os.Remove(path)) },
+		[]string{`"layerfs/odd\n\x1b[31m\xff"` + kept(": missing", "nothing", "file")},
+	},
 	{"extra file", "full/b", func(t *testing.T, path string) { write(t, path, "b", 0o644) }, []string{kept(": extra", "file", "nothing")}},
-	{"extra of odd bytes", odd + odd, func(t *testing.T, path string) { write(t, path, "b", 0o644) },
-		[]string{`"layerfs/odd\n\x1b[31m\xffodd\n\x1b[31m\xff"` + kept(": extra", "file", "nothing")}},
+	{
+		"extra of odd bytes", odd + odd, func(t *testing.T, path string) { write(t, path, "b", 0o644) },
+		[]string{`"layerfs/odd\n\x1b[31m\xffodd\n\x1b[31m\xff"` + kept(": extra", "file", "nothing")},
+	},
 	{"extra directory", "full/new", func(t *testing.T, path string) {
 		must(t, os.MkdirAll(filepath.Join(path, "deep"), 0o755))
 	}, []string{kept(": extra", "directory", "nothing")}},
-	{"extra whiteout", "etc/.wh.hosts", func(t *testing.T, path string) { write(t, path, "", 0o600) },
-		[]string{kept(": extra", "file", "nothing")}},
-	{"extra in the layer's directory", "../other", func(t *testing.T, path string) { write(t, path, "", 0o600) },
-		[]string{"other" + kept(": extra", "file", "nothing")}},
+	{
+		"extra whiteout", "etc/.wh.hosts", func(t *testing.T, path string) { write(t, path, "", 0o600) },
+		[]string{kept(": extra", "file", "nothing")},
+	},
+	{
+		"extra in the layer's directory", "../other", func(t *testing.T, path string) { write(t, path, "", 0o600) },
+		[]string{"other" + kept(": extra", "file", "nothing")},
+	},
 	{"extra catalogue marker", "full/.cvmfscatalog", func(t *testing.T, path string) { write(t, path, "", 0o664) }, nil},
 	{"the server's own catalogue marker", ".cvmfsautocatalog", func(t *testing.T, path string) { write(t, path, "", 0o664) }, nil},
-	{"a directory called so", "full/.cvmfscatalog", func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o755)) },
-		[]string{kept(": extra", "directory", "nothing")}},
+	{
+		"a directory called so", "full/.cvmfscatalog", func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o755)) },
+		[]string{kept(": extra", "directory", "nothing")},
+	},
 	{"a hard link with other content", "etc/passwd-", func(t *testing.T, path string) {
 		must(t, os.Remove(path))
 		write(t, path, "etc/passwx", 0o644)

@@ -47,8 +47,11 @@ func TestEqual(t *testing.T) {
 		{"other ways to write a name", []tar.Header{file("/a", 0o644), file("b//c/./d", 0o644), file("./e/../f", 0o644)}},
 		{"hard links", []tar.Header{file("a", 0o600), link("b", "a"), link("c", "/b"), file("a", 0o640), link("d", "c")}},
 		{"a hard link in the place of a file", []tar.Header{file("a", 0o600), file("b", 0o600), link("b", "a")}},
-		{"hard links to a symlink and a FIFO", []tar.Header{symlink("a", "b"), link("c", "a"),
-			{Name: "f", Typeflag: tar.TypeFifo, Mode: 0o600}, link("g", "f")}},
+		{"hard links to a symlink and a FIFO", []tar.Header{
+			symlink("a", "b"), link("c", "a"),
+			{Name: "f", Typeflag: tar.TypeFifo, Mode: 0o600},
+			link("g", "f"),
+		}},
 		{"a marker of the tar's own", []tar.Header{file(".cvmfscatalog", 0o600), file("a/.cvmfscatalog", 0o600)}},
 		{"a directory called as the marker", []tar.Header{dir(".cvmfscatalog", 0o700), file(".cvmfscatalog/a", 0o600)}},
 		{"a global header", []tar.Header{{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": "x"}}, file("a", 0o600)}},
@@ -93,8 +96,10 @@ func TestLayer(t *testing.T) {
 			must(t, os.Rename(s.dir, s.dir+"x"), os.Symlink(s.dir+"x", s.dir))
 		}, []string{": invalid: repository invalid layer directory"}},
 		{"no record", func(t *testing.T, s site) { must(t, os.Remove(s.dir+"/"+at)) }, nil},
-		{"diffID", swap(`"diff-digest":"`+diffID.String(), `"diff-digest":"`+elsewhere),
-			[]string{at + kept(": diff-digest", elsewhere, diffID.String())}},
+		{
+			"diffID", swap(`"diff-digest":"`+diffID.String(), `"diff-digest":"`+elsewhere),
+			[]string{at + kept(": diff-digest", elsewhere, diffID.String())},
+		},
 		{"digest", swap(`"compressed-diff-digest":"sha256:`, `"compressed-diff-digest":"\u001b`), []string{at + `: compressed-diff-digest: repository "\x1b`}},
 		{"ID", swap(`"id":"`, `"id":"0`), []string{at + kept(": id", "0"+diffID.Encoded(), diffID.Encoded())}},
 		{"size", swap(`"diff-size":`, `"diff-size":1`), []string{at + kept(": diff-size", fmt.Sprintf("1%d", len(archive)), fmt.Sprint(len(archive)))}},

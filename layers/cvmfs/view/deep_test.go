@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
 // A path may be longer than any call takes at once (PATH_MAX, 4096 bytes): no

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 )
 
 // Explain names the repositories in an error that was met among files which stand

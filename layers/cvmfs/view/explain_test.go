@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 )
 
 func TestExplain(t *testing.T) {

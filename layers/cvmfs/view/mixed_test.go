@@ -8,8 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 
 // A view may hold ordinary layers between those of a repository: their

@@ -12,10 +12,11 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sys/unix"
 )
 
 // rootlessDir, if set, says that this process is the rootless half of

@@ -13,11 +13,12 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sys/unix"
 )
 
 // fsType shows in mountinfo.

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/server"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sys/unix"
 )
 
 // served keeps the server's code in this binary, though the tests run the program
@@ -177,17 +178,36 @@ func TestServedTree(t *testing.T) {
 		below  []string
 		want   []string
 	}{
-		{"one layer", [][]string{base}, nil,
-			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/", "f/gone=6", "l>a", "r/", "r/back=7"}},
-		{"two layers", [][]string{top, base}, nil,
-			[]string{"a=new", "d/", "d/y=4", "d/z=8", "e/", "e/mine=9", "l>a", "r=file"}},
-		{"the same above local layers", [][]string{top, base}, []string{"b=0", "cut=0", "d/x=0", "e/gone=0", "f/"},
-			[]string{"a=new", "!b=0", "!cut=0", "d/", "!d/x=0", "d/y=4", "d/z=8", "e/=y", "e/mine=9", "!f=0", "l>a", "r=file"}},
-		{"whiteouts below an opaque directory", [][]string{{"e/.wh.gone", "e/s/.wh.x"}, {"e/.wh..wh..opq", "e/s/"}, base},
+		{
+			"one layer",
+			[][]string{base},
+			nil,
+			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/", "f/gone=6", "l>a", "r/", "r/back=7"},
+		},
+		{
+			"two layers",
+			[][]string{top, base},
+			nil,
+			[]string{"a=new", "d/", "d/y=4", "d/z=8", "e/", "e/mine=9", "l>a", "r=file"},
+		},
+		{
+			"the same above local layers",
+			[][]string{top, base},
+			[]string{"b=0", "cut=0", "d/x=0", "e/gone=0", "f/"},
+			[]string{"a=new", "!b=0", "!cut=0", "d/", "!d/x=0", "d/y=4", "d/z=8", "e/=y", "e/mine=9", "!f=0", "l>a", "r=file"},
+		},
+		{
+			"whiteouts below an opaque directory",
+			[][]string{{"e/.wh.gone", "e/s/.wh.x"}, {"e/.wh..wh..opq", "e/s/"}, base},
 			[]string{"e/gone=0", "e/s/x=0"},
-			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/=y", "e/s/=y", "f/", "f/gone=6", "l>a", "r/", "r/back=7"}},
-		{"deleted and added again, above local layers", [][]string{{"f/new=1"}, {".wh.f"}, base}, []string{"f/"},
-			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/=y", "f/new=1", "l>a", "r/", "r/back=7"}},
+			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/=y", "e/s/=y", "f/", "f/gone=6", "l>a", "r/", "r/back=7"},
+		},
+		{
+			"deleted and added again, above local layers",
+			[][]string{{"f/new=1"}, {".wh.f"}, base},
+			[]string{"f/"},
+			[]string{"a=1", "b=2", "d/", "d/x=3", "d/y=4", "e/", "e/gone=5", "f/=y", "f/new=1", "l>a", "r/", "r/back=7"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := spec.Spec{}

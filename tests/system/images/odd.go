@@ -10,8 +10,10 @@ import (
 // a directory with the time of the pull, and it hides the lower one's metadata.
 func impliedLayers() [][]item {
 	return [][]item{
-		{dir("implied", 0o775), file("implied/gone", 0o644, "gone\n"), file("implied/kept", 0o644, "kept\n"),
-			dir("implied/opaque", 0o755), file("implied/opaque/old", 0o644, "old\n")},
+		{
+			dir("implied", 0o775), file("implied/gone", 0o644, "gone\n"), file("implied/kept", 0o644, "kept\n"),
+			dir("implied/opaque", 0o755), file("implied/opaque/old", 0o644, "old\n"),
+		},
 		{whiteout("implied/.wh.gone"), file("implied/new/deep/file", 0o644, "new\n"), whiteout("implied/opaque/" + opaqueMarker)},
 		{whiteout("implied/new/.wh.deep"), whiteout("implied/nowhere/at/all/.wh.x"), file("tmp/file", 0o644, "in the base's directory\n")},
 	}

@@ -43,10 +43,14 @@ func manyLayers(n int) [][]item {
 // twiceLayers hold one layer twice, a deletion of what it has in between, and
 // twice without anything in between.
 func twiceLayers() [][]item {
-	once := []item{dir("twice", 0o755), file("twice/file", 0o644, "file\n"),
-		dir("twice/dir", 0o755), file("twice/dir/inside", 0o644, "inside\n")}
-	added := []item{dir("twice", 0o755), file("twice/between", 0o644, "between\n"),
-		dir("twice/dir", 0o755), file("twice/dir/between", 0o644, "between\n")}
+	once := []item{
+		dir("twice", 0o755), file("twice/file", 0o644, "file\n"),
+		dir("twice/dir", 0o755), file("twice/dir/inside", 0o644, "inside\n"),
+	}
+	added := []item{
+		dir("twice", 0o755), file("twice/between", 0o644, "between\n"),
+		dir("twice/dir", 0o755), file("twice/dir/between", 0o644, "between\n"),
+	}
 	deleted := []item{dir("twice", 0o755), whiteout("twice/.wh.file"), whiteout("twice/.wh.dir")}
 	return [][]item{once, added, deleted, once, added, deleted, once, once}
 }
@@ -63,8 +67,13 @@ var emptyBlobs = map[int]string{0: dockerEmpty, 4: dockerEmpty, 7: dockerEmpty}
 // emptyLayers hold layers without entries, and one with the root's entry alone.
 func emptyLayers(base []item) [][]item {
 	return [][]item{
-		nil, base, {}, {dir("empty", 0o755), file("empty/file", 0o644, "file\n")}, nil,
-		{dir(".", 0o755)}, {dir("empty", 0o755), whiteout("empty/.wh.file"), file("empty/last", 0o644, "last\n")}, nil,
+		nil, base,
+		{},
+		{dir("empty", 0o755), file("empty/file", 0o644, "file\n")},
+		nil,
+		{dir(".", 0o755)},
+		{dir("empty", 0o755), whiteout("empty/.wh.file"), file("empty/last", 0o644, "last\n")},
+		nil,
 	}
 }
 

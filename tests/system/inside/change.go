@@ -48,8 +48,10 @@ var changing = []named{
 		fd, err = open(path, unix.O_RDWR)
 		p.must("open", err)
 		defer unix.Close(fd)
-		for _, mode := range []uint32{0, unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE,
-			unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_COLLAPSE_RANGE, unix.FALLOC_FL_INSERT_RANGE, unix.FALLOC_FL_UNSHARE_RANGE} {
+		for _, mode := range []uint32{
+			0, unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE,
+			unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_COLLAPSE_RANGE, unix.FALLOC_FL_INSERT_RANGE, unix.FALLOC_FL_UNSHARE_RANGE,
+		} {
 			err := unix.Fallocate(fd, mode, 8192, 80_000)
 			var st unix.Stat_t
 			p.must("fstat", unix.Fstat(fd, &st))

@@ -29,8 +29,10 @@ func getdents(fd, size, limit int) ([]dirent, error) {
 		}
 		for b := buf[:n]; len(b) > 0; b = b[binary.NativeEndian.Uint16(b[16:]):] {
 			name := b[19:binary.NativeEndian.Uint16(b[16:])]
-			all = append(all, dirent{binary.NativeEndian.Uint64(b), int64(binary.NativeEndian.Uint64(b[8:])), b[18],
-				unix.ByteSliceToString(name)})
+			all = append(all, dirent{
+				binary.NativeEndian.Uint64(b), int64(binary.NativeEndian.Uint64(b[8:])), b[18],
+				unix.ByteSliceToString(name),
+			})
 		}
 	}
 	return all, nil

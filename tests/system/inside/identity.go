@@ -15,8 +15,10 @@ var identities = []named{
 		}
 	}},
 	{"one file system: device of files and their directory", func(p *probe) {
-		for _, path := range []string{probeDir, probeDir + "/big", probeDir + "/empty", probeDir + "/special/file",
-			probeDir + "/special/fifo", p.dir()} {
+		for _, path := range []string{
+			probeDir, probeDir + "/big", probeDir + "/empty", probeDir + "/special/file",
+			probeDir + "/special/fifo", p.dir(),
+		} {
 			p.say("%s %s", path, device(path))
 		}
 	}},

@@ -122,8 +122,10 @@ func programs(w *layerWriter, self string) {
 	for name, mode := range map[string]int64{"program": 0o755, "setuid": 0o4755, "setgid": 0o2755, "run": 0o755, "run2": 0o755} {
 		w.text("probe/bin/"+name, mode, self)
 	}
-	w.entry(tar.Header{Typeflag: tar.TypeReg, Name: "probe/bin/capable", Mode: 0o755, Size: int64(len(self)),
-		PAXRecords: map[string]string{"SCHILY.xattr.security.capability": fileCapability}}, strings.NewReader(self))
+	w.entry(tar.Header{
+		Typeflag: tar.TypeReg, Name: "probe/bin/capable", Mode: 0o755, Size: int64(len(self)),
+		PAXRecords: map[string]string{"SCHILY.xattr.security.capability": fileCapability},
+	}, strings.NewReader(self))
 	w.text("probe/bin/script", 0o755, "#!/bin/sh\necho script ran with $#\n")
 	w.text("probe/bin/noexec", 0o644, "#!/bin/sh\necho must not run\n")
 	w.text("probe/bin/noformat", 0o755, "\x01\x02 no format that a kernel knows\n")

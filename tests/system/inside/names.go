@@ -11,9 +11,14 @@ import (
 var names = []named{
 	{"names that cannot be", func(p *probe) {
 		for _, c := range [][2]string{
-			{"255 bytes", strings.Repeat("n", 255)}, {"256 bytes", strings.Repeat("n", 256)},
-			{"path of 4,095", strings.Repeat("./", 2047) + "x"}, {"path of 4,096", strings.Repeat("./", 2048)},
-			{"empty", ""}, {"marker", ".wh.x"}, {"opaque marker", ".wh..wh..opq"}, {"catalogue", ".cvmfscatalog"},
+			{"255 bytes", strings.Repeat("n", 255)},
+			{"256 bytes", strings.Repeat("n", 256)},
+			{"path of 4,095", strings.Repeat("./", 2047) + "x"},
+			{"path of 4,096", strings.Repeat("./", 2048)},
+			{"empty", ""},
+			{"marker", ".wh.x"},
+			{"opaque marker", ".wh..wh..opq"},
+			{"catalogue", ".cvmfscatalog"},
 		} {
 			p.must("chdir", os.Chdir(probeDir+"/dirs"))
 			var st unix.Stat_t

@@ -27,8 +27,21 @@ var reading = []named{
 			return
 		}
 		defer unix.Close(fd)
-		for _, at := range [][2]int64{{0, 1}, {1, 4095}, {4095, 2}, {4097, 8191}, {65_535, 3}, {69_999, 2}, {69_999, 3},
-			{70_000, 4096}, {70_001, 1}, {70_002, 1}, {1 << 40, 9}, {12_345, 0}, {-1, 5}} {
+		for _, at := range [][2]int64{
+			{0, 1},
+			{1, 4095},
+			{4095, 2},
+			{4097, 8191},
+			{65_535, 3},
+			{69_999, 2},
+			{69_999, 3},
+			{70_000, 4096},
+			{70_001, 1},
+			{70_002, 1},
+			{1 << 40, 9},
+			{12_345, 0},
+			{-1, 5},
+		} {
 			p.pread(fd, c, at[0], at[1])
 		}
 		buf := make([]byte, 100)
@@ -98,14 +111,22 @@ var reading = []named{
 			what, path string
 			flags      int
 		}{
-			{"O_PATH", path, unix.O_PATH}, {"directory", probeDir, unix.O_RDONLY}, {"directory for writing", probeDir, unix.O_WRONLY},
-			{"file as directory", path, unix.O_DIRECTORY}, {"link, nofollow", probeDir + "/special/file", unix.O_NOFOLLOW},
-			{"link", probeDir + "/special/file", unix.O_RDONLY}, {"dangling", probeDir + "/special/dangling", unix.O_RDONLY},
+			{"O_PATH", path, unix.O_PATH},
+			{"directory", probeDir, unix.O_RDONLY},
+			{"directory for writing", probeDir, unix.O_WRONLY},
+			{"file as directory", path, unix.O_DIRECTORY},
+			{"link, nofollow", probeDir + "/special/file", unix.O_NOFOLLOW},
+			{"link", probeDir + "/special/file", unix.O_RDONLY},
+			{"dangling", probeDir + "/special/dangling", unix.O_RDONLY},
 			{"dangling, exclusive", probeDir + "/special/dangling", unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY},
-			{"loop", probeDir + "/special/loop", unix.O_RDONLY}, {"create exclusive", path, unix.O_CREAT | unix.O_EXCL | unix.O_RDWR},
-			{"deleted", p.dir() + "/gone", unix.O_RDONLY}, {"marker", dirPath(0) + "/.wh.gone", unix.O_RDONLY},
-			{"below a file", path + "/x", unix.O_RDONLY}, {"slash after a file", path + "/", unix.O_RDONLY},
-			{"O_SYNC", path, unix.O_RDONLY | unix.O_SYNC}, {"O_CREAT existing", path, unix.O_CREAT | unix.O_RDONLY},
+			{"loop", probeDir + "/special/loop", unix.O_RDONLY},
+			{"create exclusive", path, unix.O_CREAT | unix.O_EXCL | unix.O_RDWR},
+			{"deleted", p.dir() + "/gone", unix.O_RDONLY},
+			{"marker", dirPath(0) + "/.wh.gone", unix.O_RDONLY},
+			{"below a file", path + "/x", unix.O_RDONLY},
+			{"slash after a file", path + "/", unix.O_RDONLY},
+			{"O_SYNC", path, unix.O_RDONLY | unix.O_SYNC},
+			{"O_CREAT existing", path, unix.O_CREAT | unix.O_RDONLY},
 		} {
 			fd, err := open(c.path, c.flags)
 			p.result(c.what, err)

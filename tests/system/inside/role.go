@@ -91,10 +91,19 @@ func trespass(file, dir string) {
 		what string
 		err  error
 	}{
-		{"write", write}, {"create", create}, {"stat", stat}, {"truncate", unix.Truncate(file, 0)}, {"chmod", unix.Chmod(file, 0o777)},
-		{"chown", unix.Chown(file, 1000, 1000)}, {"utimes", unix.UtimesNanoAt(unix.AT_FDCWD, file, []unix.Timespec{{}, {}}, 0)},
-		{"xattr", unix.Setxattr(file, "user.x", nil, 0)}, {"unlink", unix.Unlink(dir + "/a")}, {"link", unix.Link(file, "/tmp/stolen")},
-		{"rename", unix.Rename(dir+"/b", dir+"/b2")}, {"mkdir", unix.Mkdir(dir+"/made", 0o777)}, {"rmdir", unix.Rmdir(dir + "/sub")},
+		{"write", write},
+		{"create", create},
+		{"stat", stat},
+		{"truncate", unix.Truncate(file, 0)},
+		{"chmod", unix.Chmod(file, 0o777)},
+		{"chown", unix.Chown(file, 1000, 1000)},
+		{"utimes", unix.UtimesNanoAt(unix.AT_FDCWD, file, []unix.Timespec{{}, {}}, 0)},
+		{"xattr", unix.Setxattr(file, "user.x", nil, 0)},
+		{"unlink", unix.Unlink(dir + "/a")},
+		{"link", unix.Link(file, "/tmp/stolen")},
+		{"rename", unix.Rename(dir+"/b", dir+"/b2")},
+		{"mkdir", unix.Mkdir(dir+"/made", 0o777)},
+		{"rmdir", unix.Rmdir(dir + "/sub")},
 		{"chdir", syscall.Chdir(dir)},
 	} {
 		fmt.Print(c.what, " ", errName(c.err), "; ")

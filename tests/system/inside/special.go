@@ -54,8 +54,12 @@ var special = []named{
 			mode uint32
 			dev  uint64
 		}{
-			{"fifo", unix.S_IFIFO, 0}, {"socket", unix.S_IFSOCK, 0}, {"file", unix.S_IFREG, 0},
-			{"null", unix.S_IFCHR, unix.Mkdev(1, 3)}, {"whiteout", unix.S_IFCHR, 0}, {"disk", unix.S_IFBLK, unix.Mkdev(7, 0)},
+			{"fifo", unix.S_IFIFO, 0},
+			{"socket", unix.S_IFSOCK, 0},
+			{"file", unix.S_IFREG, 0},
+			{"null", unix.S_IFCHR, unix.Mkdev(1, 3)},
+			{"whiteout", unix.S_IFCHR, 0},
+			{"disk", unix.S_IFBLK, unix.Mkdev(7, 0)},
 		} {
 			p.result(c.what, unix.Mknod(dir+"/"+c.what, c.mode|0o644, int(c.dev)))
 		}

@@ -80,8 +80,10 @@ func (p *probe) watch(path string) int {
 	return fd
 }
 
-var eventNames = []string{"access", "modify", "attrib", "close-write", "close", "open", "moved-from", "moved-to", "create",
-	"delete", "delete-self", "move-self"}
+var eventNames = []string{
+	"access", "modify", "attrib", "close-write", "close", "open", "moved-from", "moved-to", "create",
+	"delete", "delete-self", "move-self",
+}
 
 // events says what was told of a step. The same event in a row counts once: how
 // many reads a read takes is nobody's business.

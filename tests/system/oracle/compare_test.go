@@ -232,8 +232,10 @@ func TestAllowed(t *testing.T) {
 		{"no time", "--now 2000", byNow, 1, func(o map[string]*entry) { o["/new"].Mtime = p(int64(0)) }},
 		{"ghost", "", byGhost, 1, func(map[string]*entry) {}},
 		{"ghost in both", "--ghosts", byGhost, 0, func(o map[string]*entry) { o["/whited"] = &entry{Type: kindGhost} }},
-		{"expected", `--expect "/open(/file)?"\x20(mode|entry):\x20ordinary\x20(0755|file),\x20other\x20(0777|absent)`, byExpected, 2,
-			func(o map[string]*entry) { o["/open"].Mode = "0777"; drop("/open/file")(o) }},
+		{
+			"expected", `--expect "/open(/file)?"\x20(mode|entry):\x20ordinary\x20(0755|file),\x20other\x20(0777|absent)`, byExpected, 2,
+			func(o map[string]*entry) { o["/open"].Mode = "0777"; drop("/open/file")(o) },
+		},
 	}
 	ordinary := writeRecord(t, sample(), captureFields)
 	for _, test := range tests {
@@ -347,8 +349,16 @@ func TestDecides(t *testing.T) {
 		kind, mode string
 		want       bool
 	}{
-		{kindFile, "0644", false}, {kindFile, "0640", true}, {kindFile, "0000", false}, {kindFile, "0604", true}, {kindFile, "0755", false},
-		{kindDir, "0755", false}, {kindDir, "0711", true}, {kindDir, "0700", true}, {kindDir, "0000", false}, {kindDir, "0744", true},
+		{kindFile, "0644", false},
+		{kindFile, "0640", true},
+		{kindFile, "0000", false},
+		{kindFile, "0604", true},
+		{kindFile, "0755", false},
+		{kindDir, "0755", false},
+		{kindDir, "0711", true},
+		{kindDir, "0700", true},
+		{kindDir, "0000", false},
+		{kindDir, "0744", true},
 	} {
 		if got := (&entry{Type: test.kind, Mode: test.mode}).decides(); got != test.want {
 			t.Errorf("%s %s: %v", test.kind, test.mode, got)

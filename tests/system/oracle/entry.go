@@ -46,8 +46,10 @@ const (
 )
 
 // The fields that a source can hold, by their names in JSON.
-var captureFields = []string{"type", "mode", "uid", "gid", "size", "nlink", "group", "rdev", "mtime", "nsec", "xattrs", "hash",
-	"target", "errors"}
+var captureFields = []string{
+	"type", "mode", "uid", "gid", "size", "nlink", "group", "rdev", "mtime", "nsec", "xattrs", "hash",
+	"target", "errors",
+}
 
 // A tar knows no link counts, and nothing fails in it.
 var tarFields = []string{"type", "mode", "uid", "gid", "size", "group", "rdev", "mtime", "nsec", "xattrs", "hash", "target"}

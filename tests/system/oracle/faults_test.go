@@ -64,7 +64,9 @@ func (b *broken) Readdir(context.Context) (fs.DirStream, syscall.Errno) {
 	file := func(name string) fuse.DirEntry { return fuse.DirEntry{Name: name, Mode: unix.S_IFREG} }
 	return fs.NewListDirStream([]fuse.DirEntry{
 		file("good"), file("ghost"), file("nolookup"), file("twice"), file("twice"), file("noread"), file("noopen"), file("short"),
-		{Name: "empty", Mode: unix.S_IFDIR}, {Name: "link", Mode: unix.S_IFLNK}, {Name: "mistaken", Mode: unix.S_IFDIR},
+		{Name: "empty", Mode: unix.S_IFDIR},
+		{Name: "link", Mode: unix.S_IFLNK},
+		{Name: "mistaken", Mode: unix.S_IFDIR},
 	}), 0
 }
 
@@ -182,8 +184,10 @@ func mounts(t *testing.T, root string) {
 		unix.Mount("tmpfs", at("dir/tmp"), "tmpfs", 0, ""),
 		unix.Mount(at("file"), at("covered"), "", unix.MS_BIND, ""))
 	got := captured(t, root)
-	want := map[string]string{"/": kindDir, "/covered": kindMount, "/dir": kindDir, "/dir/same": kindMount, "/dir/tmp": kindMount,
-		"/file": kindFile}
+	want := map[string]string{
+		"/": kindDir, "/covered": kindMount, "/dir": kindDir, "/dir/same": kindMount, "/dir/tmp": kindMount,
+		"/file": kindFile,
+	}
 	for path, kind := range want {
 		if e := got.byPath[path]; e == nil || e.Type != kind {
 			t.Errorf("%s: got %v", path, e)

@@ -164,15 +164,19 @@ func TestCheck(t *testing.T) {
 		errs   string
 	}{
 		{"all there", []string{"--repository", s.repository, s.host + "/team/ab:1"}, 0, []string{
-			row(s.a, "present", int64(len(s.a.Diff)), s.repository), row(s.b, "present", int64(len(s.b.Diff)), s.repository), "2 of 2 layers, "}, ""},
+			row(s.a, "present", int64(len(s.a.Diff)), s.repository), row(s.b, "present", int64(len(s.b.Diff)), s.repository), "2 of 2 layers, ",
+		}, ""},
 		{"one missing", []string{"--repository", s.repository, s.host + "/team/ac:1"}, exitMissing, []string{
-			row(s.a, "present", int64(len(s.a.Diff)), s.repository), row(s.c, "missing", -1, "-"), "1 of 2 layers, "}, ""},
+			row(s.a, "present", int64(len(s.a.Diff)), s.repository), row(s.c, "missing", -1, "-"), "1 of 2 layers, ",
+		}, ""},
 		{"in the second", []string{"--repository", empty, "--repository", s.repository, s.host + "/team/ab:1"}, 0, []string{"2 of 2 layers, "}, ""},
 		{"a repository that is out", []string{"--repository", none, s.host + "/team/ab:1"}, exitError, []string{
-			row(s.a, "unavailable", -1, "-"), "0 of 2 layers, "}, none},
+			row(s.a, "unavailable", -1, "-"), "0 of 2 layers, ",
+		}, none},
 		{"out, but there in another", []string{"--repository", none, "--repository", s.repository, s.host + "/team/ab:1"}, 0, []string{"2 of 2 layers, "}, none},
 		{"out, and missing in another", []string{"--repository", none, "--repository", s.repository, s.host + "/team/ac:1"}, exitError, []string{
-			row(s.a, "present", int64(len(s.a.Diff)), s.repository), row(s.c, "unavailable", -1, "-")}, none},
+			row(s.a, "present", int64(len(s.a.Diff)), s.repository), row(s.c, "unavailable", -1, "-"),
+		}, none},
 		{"no such image", []string{s.host + "/team/none:1"}, exitError, nil, "NAME_UNKNOWN"},
 		{"no argument", nil, exitError, nil, "accepts 1 arg"},
 		{"unknown flag", []string{"--unknown", "x"}, exitError, nil, "unknown flag"},

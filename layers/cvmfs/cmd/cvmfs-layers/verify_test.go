@@ -105,10 +105,16 @@ func TestVerdict(t *testing.T) {
 		{verify.Layer{State: verify.Equal}, 0, "1 of 1 layers equal, 0 paths, 0 B; differences: 0"},
 		{verify.Layer{State: verify.Skipped}, 0, "0 of 1 layers equal, 0 paths, 0 B; differences: 0, layers skipped as foreign or encrypted: 1"},
 		{verify.Layer{State: verify.Unread, Unreadable: 2}, exitUnread, "0 of 1 layers equal, 0 paths, 0 B; differences: 0, not readable by this account: 2"},
-		{verify.Layer{State: verify.Different, Differences: 1, Unreadable: 2}, exitMissing,
-			"0 of 1 layers equal, 0 paths, 0 B; differences: 1, not readable by this account: 2"},
-		{verify.Layer{State: verify.Different, Differences: 1, Failed: 1}, exitError,
-			"0 of 1 layers equal, 0 paths, 0 B; differences: 1, failed to be read: 1"},
+		{
+			verify.Layer{State: verify.Different, Differences: 1, Unreadable: 2},
+			exitMissing,
+			"0 of 1 layers equal, 0 paths, 0 B; differences: 1, not readable by this account: 2",
+		},
+		{
+			verify.Layer{State: verify.Different, Differences: 1, Failed: 1},
+			exitError,
+			"0 of 1 layers equal, 0 paths, 0 B; differences: 1, failed to be read: 1",
+		},
 	} {
 		layers := []verify.Layer{tc.layer}
 		if got := verifySummary(layers); got != tc.says {

@@ -201,9 +201,23 @@ func TestDie(t *testing.T) {
 func TestBadCommands(t *testing.T) {
 	m := mount(t)
 	for _, args := range [][]string{
-		{}, {"nonsense"}, {"counters", "x"}, {"remove"}, {"remove", "/etc"}, {"remove", ".."}, {"remove", "."},
-		{"remove", "none"}, {"restore", dirA}, {"delay"}, {"delay", "soon"}, {"delay", "-1s"}, {"delay", "1s", "write"},
-		{"fault", "EWHAT"}, {"fault", "5"}, {"fault", "EIO", "write"}, {"fault", "EIO", "read", "x", "y"},
+		{},
+		{"nonsense"},
+		{"counters", "x"},
+		{"remove"},
+		{"remove", "/etc"},
+		{"remove", ".."},
+		{"remove", "."},
+		{"remove", "none"},
+		{"restore", dirA},
+		{"delay"},
+		{"delay", "soon"},
+		{"delay", "-1s"},
+		{"delay", "1s", "write"},
+		{"fault", "EWHAT"},
+		{"fault", "5"},
+		{"fault", "EIO", "write"},
+		{"fault", "EIO", "read", "x", "y"},
 	} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
 			if out, err := standin.Control(m.socket, args); err == nil {

@@ -33,23 +33,43 @@ func TestHostile(t *testing.T) {
 		{"just ..", []tar.Header{dir("..", 0o777)}, "..", nil},
 		{"an absolute name", []tar.Header{file("/etc/out", 0o644)}, "", []string{"d0755 etc", "-0644 etc/out"}},
 		{"an absolute name with ..", []tar.Header{file("/../../etc/out", 0o644)}, "", []string{"d0755 etc", "-0644 etc/out"}},
-		{"a parent that is an absolute symlink", []tar.Header{symlink("l", "/etc"), file("l/out", 0o644)}, "",
-			[]string{"d0755 etc", "-0644 etc/out", "l0777 l -> /etc"}},
-		{"a parent that climbs", []tar.Header{symlink("l", "../../neighbour"), file("l/out", 0o644)}, "",
-			[]string{"l0777 l -> ../../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
-		{"a chain of symlinks", []tar.Header{dir("d", 0o755), symlink("d/up", ".."), symlink("m", "d/up/.."), file("m/out", 0o644)}, "",
-			[]string{"d0755 d", "l0777 d/up -> ..", "l0777 m -> d/up/..", "-0644 out"}},
+		{
+			"a parent that is an absolute symlink",
+			[]tar.Header{symlink("l", "/etc"), file("l/out", 0o644)},
+			"",
+			[]string{"d0755 etc", "-0644 etc/out", "l0777 l -> /etc"},
+		},
+		{
+			"a parent that climbs",
+			[]tar.Header{symlink("l", "../../neighbour"), file("l/out", 0o644)},
+			"",
+			[]string{"l0777 l -> ../../neighbour", "d0755 neighbour", "-0644 neighbour/out"},
+		},
+		{
+			"a chain of symlinks",
+			[]tar.Header{dir("d", 0o755), symlink("d/up", ".."), symlink("m", "d/up/.."), file("m/out", 0o644)},
+			"",
+			[]string{"d0755 d", "l0777 d/up -> ..", "l0777 m -> d/up/..", "-0644 out"},
+		},
 		{"a symlink replaced by a file", []tar.Header{symlink("l", "../neighbour/precious"), file("l", 0o644)}, "", []string{"-0644 l"}},
 		{"a symlink named as a directory", []tar.Header{symlink("l", "../neighbour"), dir("l", 0o777)}, "", []string{"d0777 l"}},
 		{"a symlink removed with a directory", []tar.Header{dir("d", 0o755), symlink("d/l", "../../neighbour"), file("d", 0o644)}, "", []string{"-0644 d"}},
-		{"a cached parent that becomes a symlink", []tar.Header{dir("d", 0o755), file("d/a", 0o644), symlink("d", "../neighbour"), file("d/out", 0o644)}, "",
-			[]string{"l0777 d -> ../neighbour", "d0755 neighbour", "-0644 neighbour/out"}},
+		{
+			"a cached parent that becomes a symlink",
+			[]tar.Header{dir("d", 0o755), file("d/a", 0o644), symlink("d", "../neighbour"), file("d/out", 0o644)},
+			"",
+			[]string{"l0777 d -> ../neighbour", "d0755 neighbour", "-0644 neighbour/out"},
+		},
 		{"a cached parent that replaces itself", []tar.Header{dir("d", 0o755), symlink("d/l", "."), file("d/l/l", 0o644), file("d/l/x", 0o644)}, "d/l/x", nil},
 		{"a hard link to ..", []tar.Header{link("h", "../neighbour/precious")}, "h", nil},
 		{"a hard link to an absolute name", []tar.Header{link("h", "/neighbour/precious")}, "h", nil},
 		{"a hard link through a symlink", []tar.Header{symlink("l", "../neighbour"), link("h", "l/precious")}, "h", nil},
-		{"a hard link to a symlink", []tar.Header{symlink("l", "../neighbour/precious"), link("h", "l")}, "",
-			[]string{"l0777 h -> ../neighbour/precious", "l0777 l -> ../neighbour/precious"}},
+		{
+			"a hard link to a symlink",
+			[]tar.Header{symlink("l", "../neighbour/precious"), link("h", "l")},
+			"",
+			[]string{"l0777 h -> ../neighbour/precious", "l0777 l -> ../neighbour/precious"},
+		},
 		{"a hard link to itself", []tar.Header{file("f", 0o644), link("f", "f")}, "f", nil},
 		{"a hard link to a directory", []tar.Header{dir("d", 0o755), link("h", "d")}, "h", nil},
 		{"a parent that is a file", []tar.Header{file("f", 0o644), file("f/x", 0o644)}, "f/x", nil},
@@ -60,8 +80,12 @@ func TestHostile(t *testing.T) {
 		{"a name too long", []tar.Header{file(strings.Repeat("n", 256), 0o644)}, strings.Repeat("n", 256), nil},
 		{"an unknown type", []tar.Header{{Name: "odd", Typeflag: 'Z', Mode: 0o644}}, "odd", nil},
 		{"a marker that is a symlink", []tar.Header{symlink(".cvmfscatalog", "../neighbour/precious")}, "", []string{}},
-		{"a marker that is a directory", []tar.Header{dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/x", 0o644)}, "",
-			[]string{"d0755 .cvmfscatalog", "-0644 .cvmfscatalog/x"}},
+		{
+			"a marker that is a directory",
+			[]tar.Header{dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/x", 0o644)},
+			"",
+			[]string{"d0755 .cvmfscatalog", "-0644 .cvmfscatalog/x"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			outside := imagetest.TempDir(t)
@@ -103,8 +127,10 @@ func TestHostile(t *testing.T) {
 }
 
 func TestContents(t *testing.T) {
-	own := tar.Header{Name: "caps", Typeflag: tar.TypeReg, Mode: 0o755, Size: 4, Format: tar.FormatPAX,
-		PAXRecords: map[string]string{"SCHILY.xattr.user.note": "x", "SCHILY.xattr.security.capability": "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"}}
+	own := tar.Header{
+		Name: "caps", Typeflag: tar.TypeReg, Mode: 0o755, Size: 4, Format: tar.FormatPAX,
+		PAXRecords: map[string]string{"SCHILY.xattr.user.note": "x", "SCHILY.xattr.security.capability": "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
+	}
 	root, _, err := unpackInto(t, imagetest.Tar(t, file("a", 0o644), own, link("hard", "a"), file(".wh.b", 0o644)))
 	if err != nil {
 		t.Fatal(err)

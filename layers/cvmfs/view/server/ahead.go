@@ -4,9 +4,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 )
 
 // ahead are the directories in which each start of a container looks: the runtime

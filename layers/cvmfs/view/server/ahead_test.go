@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
 )
 

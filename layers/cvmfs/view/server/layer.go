@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sys/unix"
 )
 
 // verifyEvery is the least time between two questions whether a layer is still

@@ -8,11 +8,12 @@ import (
 	"sync"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
-	"golang.org/x/sys/unix"
 )
 
 // readDir lists a directory as one layer holds it. One that the user may not

@@ -5,8 +5,9 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 )
 
 // capNoOpendirSupport is FUSE_NO_OPENDIR_SUPPORT (Linux 5.1), which go-fuse does not name.

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/confine"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/helper"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/userns"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
-	"golang.org/x/sys/unix"
 )
 
 const (

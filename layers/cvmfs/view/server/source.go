@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/whiteout"
-	"golang.org/x/sys/unix"
 )
 
 // Every step into a layer goes from the descriptor of a directory to one name

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 )
 
 // node is a name of the merged tree that the kernel knows.

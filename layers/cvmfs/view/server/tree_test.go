@@ -3,8 +3,9 @@ package server
 import (
 	"testing"
 
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 	"golang.org/x/sys/unix"
+
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/merge"
 )
 
 // A file of several names is one node for as long as the kernel knows any of
