@@ -106,8 +106,7 @@ func Directory(listings []Listing) (children []Child, opaque bool) {
 	}
 	m := merger{children: make([]Child, 0, most), index: make(map[string]int, most), open: map[string]bool{}}
 	for _, l := range listings {
-		if m.layer(l) {
-			opaque = true
+		if opaque = m.layer(l); opaque {
 			break
 		}
 	}

@@ -410,10 +410,10 @@ func children(t *testing.T) int {
 func TestServedConcurrently(t *testing.T) {
 	var layers []spec.Layer
 	want := map[string]string{}
-	for l := 0; l < 5; l++ {
+	for l := range 5 {
 		var entries []string
-		for d := 0; d < 10; d++ {
-			for f := 0; f < 20; f++ {
+		for d := range 10 {
+			for f := range 20 {
 				name, text := fmt.Sprintf("d%d/l%df%d", d, l, f), strings.Repeat(fmt.Sprint(l, d, f), 5000)
 				entries = append(entries, name+"="+text)
 				want[name] = text

@@ -17,7 +17,7 @@ func largeCatalogue(shell []byte) []crafted {
 // crowd is a directory of n small files.
 func crowd(n int) []item {
 	items := []item{dir("many", 0o755)}
-	for i := 0; i < n; i++ {
+	for i := range n {
 		items = append(items, file(crowdName(i), 0o644, fmt.Sprintf("%d\n", i)))
 	}
 	return items

@@ -146,7 +146,7 @@ func TestCaptureDeep(t *testing.T) {
 	must(t, err)
 	const depth = 3*openDirs + 7
 	path, name := "", strings.Repeat("d", 40)
-	for i := 0; i < depth; i++ {
+	for range depth {
 		must(t, unix.Mkdirat(at, name, 0o755), unix.Mkdirat(at, "z", 0o755))
 		next, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 		must(t, err, unix.Close(at))
@@ -182,7 +182,7 @@ func limitFiles(t *testing.T, most uint64) {
 func TestCaptureManyNames(t *testing.T) {
 	root := t.TempDir()
 	const names = 20000
-	for i := 0; i < names; i++ {
+	for i := range names {
 		must(t, unix.Mknod(filepath.Join(root, fmt.Sprint(i)), unix.S_IFREG|0o600, 0))
 	}
 	if got := captured(t, root); len(got.entries) != names+1 {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,15 +129,6 @@ func fixed(message string) int {
 	return len(strings.Trim(strings.ReplaceAll(message, "…", ""), ` ":;,.`))
 }
 
-func some(lines []string, match func(string) bool) bool {
-	for _, line := range lines {
-		if match(line) {
-			return true
-		}
-	}
-	return false
-}
-
 func TestQuotedMessagesExist(t *testing.T) {
 	messages, lines := quoted(t), append(measured(t), sources(t)...)
 	if len(messages) < 50 {
@@ -148,7 +140,7 @@ func TestQuotedMessagesExist(t *testing.T) {
 		}
 		// Sentinels and causes are wrapped: each part may be of another line.
 		for _, part := range parts(message, lines) {
-			if !some(lines, says(part).MatchString) {
+			if !slices.ContainsFunc(lines, says(part).MatchString) {
 				t.Errorf("%q: nothing says %q", message, part)
 			}
 		}
@@ -158,7 +150,7 @@ func TestQuotedMessagesExist(t *testing.T) {
 // parts is the message, if one line has it all, or else what stands between
 // its colons.
 func parts(message string, lines []string) []string {
-	if some(lines, says(message).MatchString) {
+	if slices.ContainsFunc(lines, says(message).MatchString) {
 		return []string{message}
 	}
 	var out []string
@@ -173,7 +165,7 @@ func parts(message string, lines []string) []string {
 func TestMessagesAreExplained(t *testing.T) {
 	messages := quoted(t)
 	explained := func(message string) bool {
-		return some(messages, func(q string) bool { return says(q).MatchString(message) || strings.Contains(q, message) })
+		return slices.ContainsFunc(messages, func(q string) bool { return says(q).MatchString(message) || strings.Contains(q, message) })
 	}
 	for _, message := range measured(t) {
 		if message != "exit status 1" && !explained(message) { // the health check's own

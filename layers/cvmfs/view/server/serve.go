@@ -210,7 +210,7 @@ func read(specs *json.Decoder) (s spec.Spec, err error) {
 // Terminal, session and working directory are not the caller's from the start.
 func detach(null *os.File) error {
 	defer null.Close()
-	for fd := 0; fd < 3; fd++ {
+	for fd := range 3 {
 		if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {
 			return fmt.Errorf("detaching from the caller: %w", err)
 		}
