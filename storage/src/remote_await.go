@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	drivers "go.podman.io/storage/drivers"
@@ -17,6 +18,9 @@ type awaited struct {
 	id string
 	at time.Time
 }
+
+// lastAwaited holds an awaited, or nothing.
+type lastAwaited struct{ atomic.Value }
 
 // AwaitRemoteLayers waits, with no lock held, until the repositories answer
 // that have layers which container, image or layer id stands on.

@@ -223,8 +223,8 @@ func TestRemoteLayerIncomplete(t *testing.T) {
 		if lost != "" {
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, lost)))
 		}
-		rewriteLayers(t, s, func(record map[string]interface{}) {
-			record["flags"].(map[string]interface{})[incompleteFlag] = true
+		rewriteLayers(t, s, func(record map[string]any) {
+			record["flags"].(map[string]any)[incompleteFlag] = true
 		})
 		s = reopen(t, s)
 		layers, err := s.Layers()
@@ -237,12 +237,12 @@ func TestRemoteLayerIncomplete(t *testing.T) {
 }
 
 // rewriteLayers changes each record in layers.json as another process would.
-func rewriteLayers(t *testing.T, s *store, change func(record map[string]interface{})) {
+func rewriteLayers(t *testing.T, s *store, change func(record map[string]any)) {
 	t.Helper()
 	file := filepath.Join(s.graphRoot, "overlay-layers", "layers.json")
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
-	var records []map[string]interface{}
+	var records []map[string]any
 	require.NoError(t, json.Unmarshal(data, &records))
 	require.NotEmpty(t, records)
 	for _, record := range records {
@@ -290,7 +290,7 @@ func TestRecoverRemoteLayer(t *testing.T) {
 	found, d := remoteAnswer("base", 1000)
 	want, err := putRemote(s, "", "", found, d, 100)
 	require.NoError(t, err)
-	rewriteLayers(t, s, func(record map[string]interface{}) {
+	rewriteLayers(t, s, func(record map[string]any) {
 		for _, field := range []string{"kind", "remote-path", "remote-identity"} {
 			require.Contains(t, record, field)
 			delete(record, field)
@@ -299,7 +299,7 @@ func TestRecoverRemoteLayer(t *testing.T) {
 	got, err := reopen(t, s).Layer(want.ID)
 	require.NoError(t, err)
 	assert.Equal(t, want.RemoteLayerRecord, got.RemoteLayerRecord)
-	rewriteLayers(t, s, func(record map[string]interface{}) {
+	rewriteLayers(t, s, func(record map[string]any) {
 		assert.Equal(t, want.RemotePath, record["remote-path"], "what was recovered is saved")
 	})
 }
@@ -351,8 +351,8 @@ func TestReplaceRemoteLayer(t *testing.T) {
 	assert.Equal(t, "world", string(hello), "the child finds the layer under the same name")
 
 	// A process killed between the driver's last step and saving leaves the flag.
-	rewriteLayers(t, s, func(record map[string]interface{}) {
-		record["flags"] = map[string]interface{}{remoteFlag: true}
+	rewriteLayers(t, s, func(record map[string]any) {
+		record["flags"] = map[string]any{remoteFlag: true}
 	})
 	layer, err = reopen(t, s).Layer(base.ID)
 	require.NoError(t, err)
@@ -381,7 +381,7 @@ func TestPutRemoteLayerAgain(t *testing.T) {
 	assert.Equal(t, &moved.Layer, record)
 
 	// A process was killed after the driver had recorded it.
-	rewriteLayers(t, s, func(record map[string]interface{}) { record["remote-path"] = found.Layer.Path })
+	rewriteLayers(t, s, func(record map[string]any) { record["remote-path"] = found.Layer.Path })
 	_, err = putRemote(reopen(t, s), "base", "", &moved, d, 100)
 	require.ErrorIs(t, err, ErrDuplicateID)
 	got, err = reopen(t, s).Layer(layer.ID)

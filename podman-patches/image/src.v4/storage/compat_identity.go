@@ -1,0 +1,100 @@
+//go:build !containers_image_storage_stub
+// +build !containers_image_storage_stub
+
+package storage
+
+import (
+	"slices"
+
+	digest "github.com/opencontainers/go-digest"
+	imgspecv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/types"
+)
+
+// Here is how later versions of containers/image identify layers, as far as remote layers need it: 5.29 knows a layer by the
+// digest of its blob alone, and tells a destination nothing of the config before the layers.
+
+// laterDestination holds fields that storageImageDestination has in later versions, under the same names.
+type laterDestination struct {
+	untrustedDiffIDValues []digest.Digest // From config's RootFS.DiffIDs (not even validated to be valid digest.Digest!)
+	lockProtected         struct {
+		indexToDiffID map[int]digest.Digest // Mapping from layer index to DiffID
+	}
+}
+
+// NoteOriginalOCIConfig takes the config of the image that is about to be copied, or the reason why there is none
+// that can be used.
+func (s *storageImageDestination) NoteOriginalOCIConfig(ociConfig *imgspecv1.Image, configErr error) error {
+	if configErr != nil {
+		if s.remote.pull != nil {
+			s.remote.pull.NoteDiffIDs(nil, configErr)
+		}
+		return nil
+	}
+	s.untrustedDiffIDValues = slices.Clone(ociConfig.RootFS.DiffIDs)
+	s.lockProtected.indexToDiffID = map[int]digest.Digest{}
+	s.noteDiffIDs()
+	return nil
+}
+
+// mayReplaceWithPart is an error if all of a layer must be downloaded, since it replaces one that is there.
+func (s *storageImageDestination) mayReplaceWithPart(blobinfo types.BlobInfo) error {
+	for index, layer := range s.remote.stored { // 5.29 does not tell the index
+		if layer.CompressedDigest == blobinfo.Digest {
+			if err := s.mayDownloadPart(index); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trustedLayerIdentityData is a _consistent_ set of information known about a single layer.
+type trustedLayerIdentityData struct {
+	// true if the layer was pulled in parts, or is of an additional layer store: nobody has read all of it.
+	layerIdentifiedByTOC bool
+
+	// true if the layer's contents are in a read-only repository. Nobody has compared them with diffID, which is what
+	// the config says, so the layer is identified by neither of them alone.
+	remote bool
+
+	diffID     digest.Digest // What 5.29 identifies the layer by: for one that was pulled in parts, its blob's digest
+	tocDigest  digest.Digest // The same, if layerIdentifiedByTOC
+	blobDigest digest.Digest // A digest of the (possibly-compressed) layer as presented
+}
+
+// trustedLayerIdentityDataLocked returns a _consistent_ set of information for a layer with (layerIndex, blobDigest).
+// It returns (trusted, true) if the layer was found, or (_, false) if insufficient data is available.
+//
+// The caller must hold s.lock.
+func (s *storageImageDestination) trustedLayerIdentityDataLocked(layerIndex int, blobDigest digest.Digest) (trustedLayerIdentityData, bool) {
+	if found, ok := s.remote.found[layerIndex]; ok {
+		return trustedLayerIdentityData{remote: true, diffID: found.DiffID, blobDigest: blobDigest}, true
+	}
+	res := trustedLayerIdentityData{blobDigest: blobDigest}
+	diffID, ok := s.lockProtected.indexToDiffID[layerIndex]
+	if !ok {
+		if diffID, ok = s.blobDiffIDs[blobDigest]; !ok {
+			return trustedLayerIdentityData{}, false
+		}
+		_, inParts := s.diffOutputs[blobDigest]
+		_, additional := s.blobAdditionalLayer[blobDigest]
+		if inParts || additional {
+			res.layerIdentifiedByTOC, res.tocDigest = true, diffID
+		}
+	}
+	res.diffID = diffID
+	res.remote = s.keepsRemoteIDLocked(layerIndex) && !res.layerIdentifiedByTOC
+	return res, true
+}
+
+// layerID computes a layer (“chain”) ID for (a possibly-empty parentID, trusted)
+func layerID(parentID string, trusted trustedLayerIdentityData) string {
+	component := trusted.diffID.Encoded()
+	if trusted.remote {
+		component = "@remote=" + component // no hex digest, so that it must be hashed
+	} else if parentID == "" {
+		return component
+	}
+	return digest.Canonical.FromString(parentID + "+" + component).Encoded()
+}
