@@ -71,7 +71,7 @@ test: ## All tests, as CI runs them: of our packages, of each line's series, of 
 check: ## What to run after each change: lint, unit tests, the series that changed; no root, minutes
 	$(MAKE) lint
 	$(MAKE) unit RACE=
-	for line in $(LINES); do LINE=$$line .ci/series check --changed; done
+	for line in $(LINES); do $(MAKE) lint-patched LINE=$$line && LINE=$$line .ci/series check --changed; done
 
 .PHONY: build
 build: lay ## Build bin/podman and the other binaries from patched upstream [STOCK=1 for bin/stock/ too; LINE=v5 for bin/v5/]
@@ -121,9 +121,6 @@ endif
 .PHONY: unit
 unit: $(if $(UPSTREAM_TESTS),lay) ## Vet and test our packages, with all seeds of fuzz targets [RACE=, UPSTREAM_TESTS=storage/drivers/overlay]
 	GOWORK=off go vet ./layers/... ./tests/...
-	@for os in darwin freebsd windows; do \
-		(set -x; GOWORK=off GOOS=$$os CGO_ENABLED=0 go build ./layers/cvmfs/pull ./layers/cvmfs/config); \
-	done # what patched packages import that upstream builds for these
 	GOWORK=off go test -buildvcs=false $(RACE) $(GOTESTFLAGS) ./layers/... ./tests/...
 	$(if $(RACE),GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/cvmfs/confine ./layers/cvmfs/lookup) # what links with C is not confined
 	@for package in $(UPSTREAM_TESTS); do \
@@ -171,8 +168,16 @@ rpm-test: build ## Install what `make rpm` built into a scratch root, verify it,
 	tests/rpm/run _build/rpm
 
 .PHONY: lint
-lint: ## gofmt, go vet, shellcheck, file sizes
+lint: ## golangci-lint, go fix, shellcheck, ends of lines
 	.ci/lint
+
+.PHONY: lint-patched
+lint-patched: lay ## The same golangci-lint over what the series add to the patched modules [LINE=v5]
+	.ci/lint patched
+
+.PHONY: cross
+cross: lay ## Do the patched modules build for all systems and machines that upstream builds them for? [LINE=v5]
+	.ci/cross
 
 .PHONY: licences
 licences: lay ## Are the licences of what we link known and listed? [UPDATE=1 writes docs/licences.md]

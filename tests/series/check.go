@@ -71,7 +71,7 @@ func (l *line) check(modules []*module, flags []string) error {
 	}
 	// All series together, in what is shipped: a patch of storage can break podman.
 	last := l.modules[len(l.modules)-1]
-	if out, err := c.build(last, last.packages); err != nil {
+	if out, ok := c.build(last, last.packages); !ok {
 		c.problem("%s: does not build on all series together\n%s", last.name, out)
 	}
 	if c.problems > 0 {
@@ -251,35 +251,35 @@ func (c *checker) step(m *module, p *patch, good []string) error {
 	if err != nil {
 		return err
 	}
-	if out, err := c.build(m, append(slices.Clone(good), touched...)); err != nil {
+	if out, ok := c.build(m, append(slices.Clone(good), touched...)); !ok {
 		c.problem("%s: does not build\n%s", p.label(), out)
 		return nil
 	}
 	if len(touched) == 0 {
 		return nil
 	}
-	if out, err := c.goOutput(m, append([]string{"list", "-test", "-export", "-tags", c.tags}, touched...)...); err != nil {
+	if out, ok := c.goOutput(m, append([]string{"list", "-test", "-export", "-tags", c.tags}, touched...)...); !ok {
 		c.problem("%s: its packages' tests do not build\n%s", p.label(), out)
 		return nil
 	}
 	if !c.tests {
 		return nil
 	}
-	if out, err := c.goOutput(m, append([]string{"test", "-timeout", "15m", "-tags", c.tags}, touched...)...); err != nil {
+	if out, ok := c.goOutput(m, append([]string{"test", "-timeout", "15m", "-tags", c.tags}, touched...)...); !ok {
 		c.problem("%s: its packages' tests fail\n%s", p.label(), out)
 	}
 	return nil
 }
 
-func (c *checker) build(m *module, packages []string) (string, error) {
+func (c *checker) build(m *module, packages []string) (out string, ok bool) {
 	return c.goOutput(m, append([]string{"build", "-o", os.DevNull, "-tags", c.tags}, packages...)...)
 }
 
-// goOutput runs go in the module's scratch tree; what it returns is for people.
-func (c *checker) goOutput(m *module, arguments ...string) (string, error) {
-	out, err := goCommand(filepath.Join(c.scratch, m.name), filepath.Join(c.scratch, "go.work"), arguments...).CombinedOutput()
-	lines := strings.SplitAfter(string(out), "\n")
-	return strings.Join(lines[:min(len(lines), 30)], ""), err
+// goOutput runs go in the module's scratch tree; out is for people.
+func (c *checker) goOutput(m *module, arguments ...string) (out string, ok bool) {
+	all, err := goCommand(filepath.Join(c.scratch, m.name), filepath.Join(c.scratch, "go.work"), arguments...).CombinedOutput()
+	lines := strings.SplitAfter(string(all), "\n")
+	return strings.Join(lines[:min(len(lines), 30)], ""), err == nil
 }
 
 // buildable is what compiles of upstream's module on this system; some packages

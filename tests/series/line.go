@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -162,7 +163,8 @@ func goCommand(dir, work string, arguments ...string) *exec.Cmd {
 
 // withStderr adds what a command said of its failure.
 func withStderr(err error) error {
-	if e, ok := err.(*exec.ExitError); ok && len(e.Stderr) > 0 {
+	var e *exec.ExitError
+	if errors.As(err, &e) && len(e.Stderr) > 0 {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(e.Stderr)))
 	}
 	return err

@@ -282,7 +282,7 @@ func (a *letters) checkOne(c *checker, m *module) error {
 			packages = append(packages, "./"+inStorage(p))
 		}
 		for _, do := range [][]string{{"vet"}, {"test", "-timeout", "15m"}} {
-			if out, err := c.goOutput(m, append(append(do, "-tags", c.tags), packages...)...); err != nil {
+			if out, ok := c.goOutput(m, append(append(do, "-tags", c.tags), packages...)...); !ok {
 				c.problem("storage: go %s of the packages that are carried in\n%s", do[0], out)
 			}
 		}

@@ -61,7 +61,8 @@ func main() {
 
 func run(arguments []string) error {
 	if len(arguments) == 0 || commands[arguments[0]].run == nil {
-		return errors.New(usage)
+		fmt.Fprint(os.Stderr, usage)
+		return errors.New("a command is needed")
 	}
 	root, err := os.Getwd()
 	if err != nil {
@@ -87,7 +88,7 @@ func (l *line) command(name string, arguments []string) error {
 			known = known || flag == arguments[0]
 		}
 		if !known {
-			return fmt.Errorf("%s has no option %s\n%s", name, arguments[0], usage)
+			return fmt.Errorf("%s has no option %s", name, arguments[0])
 		}
 		flags, arguments = append(flags, arguments[0]), arguments[1:]
 	}

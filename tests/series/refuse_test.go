@@ -10,7 +10,7 @@ import (
 
 func lines(format string, n int) string {
 	text := ""
-	for i := 0; i < n; i++ {
+	for i := range n {
 		text += fmt.Sprintf(format+"\n", i, i)
 	}
 	return text

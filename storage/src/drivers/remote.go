@@ -8,7 +8,7 @@ import (
 // RemoteLayerDriver is implemented by drivers that can use the layer
 // directories of a read-only repository in place of contents of their own.
 // Such a layer is called remote.
-type RemoteLayerDriver interface {
+type RemoteLayerDriver interface { //nolint:interfacebloat // what one driver does with one kind of layer
 	// CreateRemote creates the layer id on top of parent (which may be "")
 	// as a record of where its contents are. It does not access them.
 	CreateRemote(id, parent string, layer cvmfs.Layer) error

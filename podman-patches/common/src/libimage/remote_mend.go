@@ -37,14 +37,14 @@ func (r *Runtime) MendRemoteLayers(ctx context.Context, image string, lost error
 	}
 	sources, err := r.remoteSources(image)
 	if err != nil {
-		return fmt.Errorf("%w (and finding out where image %s is from: %v)", lost, image, err)
+		return fmt.Errorf("%w (and finding out where image %s is from: %w)", lost, image, err)
 	}
 	if len(sources) == 0 {
 		return fmt.Errorf("%w: the repository no longer has what image %s was recorded with, and nothing tells which registry has it", lost, image)
 	}
 	conf, err := r.store.RemoteLayerConfig()
 	if err != nil {
-		return fmt.Errorf("%w (and reading the configuration: %v)", lost, err)
+		return fmt.Errorf("%w (and reading the configuration: %w)", lost, err)
 	}
 	if conf.Pull != remoteConfig.Auto {
 		return fmt.Errorf("%w: the repository no longer has what image %s was recorded with: "+

@@ -4,6 +4,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 
 	digest "github.com/opencontainers/go-digest"
@@ -51,8 +52,11 @@ func layerMediaType(manifestType string, compression archive.Compression) string
 // lacksBlob is an error if a blob is that of a remote layer.
 func (s *storageImageSource) lacksBlob(blob digest.Digest) error {
 	layers, err := s.imageRef.transport.store.LayersByCompressedDigest(blob)
-	if err != nil { // There are none
+	if errors.Is(err, storage.ErrLayerUnknown) {
 		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for the layer of blob %s: %w", blob, err)
 	}
 	for _, layer := range layers {
 		if layer.Kind == storage.LayerKindRemoteReadonly && layer.UncompressedDigest != blob {
