@@ -39,8 +39,8 @@ podman image mount                                 | works                  | no
 podman diff                                        | works                  | no: symlink            | no: symlink            | no: symlink
 podman save                                        | works                  | no: linkpath must be   | no: linkpath must be   | no: linkpath must be
 podman push                                        | works                  | no: linkpath must be   | no: linkpath must be   | no: linkpath must be
-podman pull, again                                 | works                  | works                  | works                  | works
-podman pull, layers shared                         | works                  | no: Stat               | no: Stat               | no: Stat
+podman pull, again                                 | works                  | no: linkpath must be   | no: linkpath must be   | no: linkpath must be
+podman pull, layers shared                         | works                  | no: linkpath must be   | no: linkpath must be   | no: linkpath must be
 podman pull, layers shared on another layer        | works                  | no: symlink            | no: symlink            | no: symlink
 podman pull, run, rmi, other image                 | works                  | works                  | works                  | works
 podman build                                       | works                  | no: Stat               | no: Stat               | no: symlink
@@ -77,7 +77,7 @@ cri images                                         | works                  | wo
 cri layers                                         | works                  | works                  | works                  | works
 cri status                                         | works                  | works                  | works                  | works
 cri container                                      | works                  | no: Stat               | no: Stat               | no: symlink
-cri pull, again                                    | works                  | works                  | works                  | works
+cri pull, again                                    | works                  | no: linkpath must be   | no: linkpath must be   | no: linkpath must be
 cri pull, container, remove, other image           | works                  | works                  | works                  | works
 cri remove                                         | works, image gone      | works, image gone      | works, image gone      | works, image gone
 TABLE

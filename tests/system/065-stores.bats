@@ -449,7 +449,7 @@ image_store_empty() {
   run_podman pull --quiet --cvmfs=only "$REGISTRY/$IMAGE"
   run_podman run --detach --name one "$REGISTRY/$IMAGE" sleep 100
   run_podman pull --quiet --cvmfs=off "$REGISTRY/$IMAGE"
-  image_store_is 0 "$(if own_ids; then echo 4; else echo 5; fi)" # podman 4 has the container's own among them
+  image_store_is 0 "$(if podman_5; then echo 4; else echo 5; fi)" # podman 4 has the container's own among them
   run_podman exec one cat /data/again
   run_podman stop --time 0 one
   view_servers_end

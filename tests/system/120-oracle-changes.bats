@@ -263,13 +263,18 @@ built() {
   cat "$T/stdout" "$T/stderr" >"$T/steps"
 }
 
-# id_and_history WHO IMAGE: the ID is the digest of the config, also where podman gives another to an image with remote layers.
+# id_and_history WHO IMAGE: the ID is the digest of the config, since an image with remote layers has another of its own. podman 4
+# names images of single steps by their IDs in comments, which are left out.
 id_and_history() {
+  local dir config
   run_podman_as "$1" image inspect --format '{{.Id}} {{len .RootFS.Layers}}' "$2" || return 1
   ID=$output
-  ! own_ids || ID="$(jq -er .config.digest "$T/$1/store/overlay-images/${ID% *}/manifest") ${ID#* }" || return 1
-  run_podman_as "$1" history --no-trunc --format '{{.CreatedBy}} {{.Comment}}' "$2" && ID+=$'\n'$output
+  dir=$T/$1/store/overlay-images/${ID% *}
+  config=$dir/=$(jq -ej .config.digest "$dir/manifest" | base64 --wrap 0) || return 1
+  ID="$(jq -ec '.rootfs.diff_ids, (.history | length)' "$config" >/dev/null && sed -E "s/$STEP//g" "$config" | sha256sum) ${ID#* }" || return 1
+  run_podman_as "$1" history --no-trunc --format '{{.CreatedBy}} {{.Comment}}' "$2" && ID+=$'\n'$(sed -E "s/$STEP//" <<<"$output")
 }
+STEP='FROM [0-9a-f]{12}\b'
 
 # builds WHO OPTION…: each of the OPTIONs in turn. With all times the same, an image's ID says that all its layers are the same,
 # byte for byte.

@@ -20,7 +20,7 @@ node() {
   cp "$T/user/conf/registries.conf" "$T/user/home/.config/containers/policy.json" "$T/etc/containers"
   # Podman 5 has another name for what it keeps where there is no XDG_RUNTIME_DIR.
   KEPT=podman-run
-  ! own_ids || { KEPT=storage-run && sed -i "s/podman-run/$KEPT/" "$T/etc/slurm/epilog.d/50-containers"; }
+  ! podman_5 || { KEPT=storage-run && sed -i "s/podman-run/$KEPT/" "$T/etc/slurm/epilog.d/50-containers"; }
   # beside the page's, where the tests name a runtime
   [ -z "${OCI_RUNTIME:-}" ] || {
     mkdir -p "$T/etc/containers/containers.conf.d"

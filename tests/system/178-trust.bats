@@ -103,7 +103,7 @@ known_as() { layers_json user | jq -r --arg d "$1" '.[] | select(."compressed-di
 
 # lie_downloaded ARG…: a pull that reads such a layer finds out what it is. podman 5 then refuses the image.
 lie_downloaded() {
-  if own_ids; then
+  if podman_5; then
     run_podman 125 pull --quiet "$@"
     contains "$stderr" "does not match config's DiffID"
   else
@@ -120,7 +120,7 @@ lie_downloaded() {
   has_evil
   repository_mount "$T/tree" && cvmfs_conf
   lie_downloaded "$REGISTRY/evil/lies:1"
-  own_ids || equal "$(known_as "$EVIL")" "$EVIL_DIFFID" "what an ordinary pull calls the layer"
+  podman_5 || equal "$(known_as "$EVIL")" "$EVIL_DIFFID" "what an ordinary pull calls the layer"
   run_podman rmi --all
   for mode in off auto only; do
     # Nobody can tell that it lies, and it fools those who asked for it.
@@ -169,7 +169,7 @@ lie_downloaded() {
   run_podman 125 pull --quiet --cvmfs=only "$REGISTRY/evil/lies:1"
   contains "$stderr" "$EVIL"
   lie_downloaded --cvmfs=auto "$REGISTRY/evil/lies:1"
-  ! own_ids || return 0
+  ! podman_5 || return 0
   layers_are user 1 1
   equal "$(known_as "$EVIL")" "$EVIL_DIFFID"
 }

@@ -135,7 +135,7 @@ as_before() {
 
 # calm: what podman left to end in its own time has ended: cleanup processes, servers of views, connections. A service of
 # podman 5's is called exe, too.
-calm() { [ "$(running_ones | grep -c '^conmon$\|^cvmfs-view$\|^crun$\|^exe$')" = "$(if own_ids; then echo 3; else echo 2; fi)" ]; }
+calm() { [ "$(running_ones | grep -c '^conmon$\|^cvmfs-view$\|^crun$\|^exe$')" = "$(if podman_5; then echo 3; else echo 2; fi)" ]; }
 
 # memory_bounded BEFORE AFTER: the server of the view has not grown by a half and 10 MB. (The service's grows with what Go keeps.)
 memory_bounded() {

@@ -28,14 +28,14 @@ crash_lacking() { repository_lacking "$RUN/small" "$RUN/tree" small/deletions:1 
 # crash_inside SCRIPT: with the functions below, in podman's namespace.
 crash_inside() {
   PODMAN_TIMEOUT=600 rootless_podman unshare bash -c "$(crash_functions); $1" inside "$T/user" "$(podman_path)" "$TOOLS/crash" "$IMAGE" \
-    "$CRASH_UPSTREAM" "$CRASH_SAID" "$(tree_listing)" "${CRASH_ALONE:-}" "$(! own_ids || echo own)" </dev/null
+    "$CRASH_UPSTREAM" "$CRASH_SAID" "$(tree_listing)" "${CRASH_ALONE:-}" </dev/null
 }
 
 crash_functions() {
   cat <<'SH'
 set -u
 cd "$1" || exit 1
-podman=$2 crash=$3 image=$4 upstream=$5 said=$6 listing=$7 alone=$8 own=$9
+podman=$2 crash=$3 image=$4 upstream=$5 said=$6 listing=$7 alone=$8
 
 fail() {
   echo "$*"
@@ -161,10 +161,15 @@ recorded() {
 # names: all that is in the store, but what upstream leaves.
 names() { find store run tmp ! -path 'store/overlay/staging*' | grep -Ev "$upstream" | LC_ALL=C sort; }
 
+# storage ARG…: containers-storage, with the run directory of a rootless podman.
+storage() {
+  "$podman" info --format '{{.Store.RunRoot}}' >root && "${podman%/*}/containers-storage" --run "$(<root)" "$@"
+}
+
 # clean [ORPHANS]: all can be removed, and nothing is left: no more names than in the file left.
 clean() {
   podman rm --all --force --time 0 && podman rmi --all --force || return 1
-  [ -z "${1:-}" ] || podman system check --repair --max 0s || return 1
+  [ -z "${1:-}" ] || storage check --repair --max 0s >out 2>&1 || fail "check --repair: $(<out)" || return 1
   if [ -n "$upstreams" ] && grep -q '"id"' store/overlay-layers/volatile-layers.json; then
     echo "as upstream's: the layer of a container that was not recorded yet"
     return 1
@@ -189,9 +194,9 @@ next() {
     [ "$1" = no ] || fail "the image is gone" || return 1
   fi
   podman pull --quiet "--cvmfs=$2" "$image" && runs "after another pull" && recorded || return 1
-  # What podman 5 pulls without repositories stands beside remote layers that were recorded among local ones, for no image yet. They
+  # What is pulled without repositories stands beside remote layers that were recorded among local ones, for no image yet. They
   # stay, as ordinary layers of a pull that was killed do, until the store is checked.
-  [ "$own $1 $2" != "own no off" ] || orphans=yes
+  [ "$1 $2" != "no off" ] || orphans=yes
   [ "$2$orphans" != off ] || ! grep -q remote-readonly store/overlay-layers/layers.json || fail "remote layers after a pull in mode off" || return 1
   clean "$orphans" || return 1
   [ -z "$bare" ] || fail "as upstream's: the image has no manifest until it is pulled again"

@@ -84,7 +84,7 @@ column() {
       ours_runs || return 1
     fi
   done
-  diff <(matrix | cut_column "$1" | known_to "$1") "$RUN/others/$1" || fail "not what the matrix says (<)"
+  diff <(matrix | cut_column "$1" | known_to_tools) "$RUN/others/$1" || fail "not what the matrix says (<)"
 }
 
 KINDS=(ordinary remote "mixed, remote on top" "mixed, local on top")
@@ -92,14 +92,11 @@ KINDS=(ordinary remote "mixed, remote on top" "mixed, local on top")
 # cut_column KIND: of the matrix, whose first line names the kinds.
 cut_column() { awk -F ' *[|] *' -v kind="$1" 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == kind) at = i; next } { print $1 "|" $at }'; }
 
-# known_to KIND: what the matrix says of these tools, which are of podman 4's time, in a store of podman 5. It has a directory
-# of its own there, tempdirs: they take it for one more layer, whose link they cannot open. By the IDs that they know they do not
-# find remote layers, but by digests, and would copy.
-known_to() {
-  own_ids || { cat && return; }
-  sed -E 's/no: symlink/no: open/; s/^(containers-storage check[|])works/\1no: 1 layer errors/; s/no: 4 layer/no: 5 layer/' |
-    if [ "$1" = ordinary ]; then cat; else sed -E 's/^((podman|cri) pull, again[|])works/\1no: linkpath must be/;
-      s/^(podman pull, layers shared[|]no: )Stat/\1linkpath must be/'; fi
+# known_to_tools: what the matrix says of these tools, which are of podman 4's time, in a store of podman 5. It has a directory
+# of its own there, tempdirs: they take it for one more layer, whose link they cannot open.
+known_to_tools() {
+  podman_5 || { cat && return; }
+  sed -E 's/no: symlink/no: open/; s/^(containers-storage check[|])works/\1no: 1 layer errors/; s/no: 4 layer/no: 5 layer/'
 }
 
 # measured: the matrix as it came out, of the kinds that were tried.

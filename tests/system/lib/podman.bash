@@ -22,7 +22,7 @@ scene_conf() {
   local dir=$1 lock="shm" lacks=
   is_root || lock="file" # /dev/shm is the user's own podman's, too
   [ "$(basename "$dir")" != root ] || may_lock_memory || lacks='cgroups = "disabled"'
-  [ -z "$lacks" ] || ! own_ids ||
+  [ -z "$lacks" ] || ! podman_5 ||
     lacks+=$'\n'"default_ulimits = [\"nofile=$(ulimit -Hn):$(ulimit -Hn)\", \"nproc=$(ulimit -Hu):$(ulimit -Hu)\"]"
   mkdir -p "$dir/home/.config/containers"
   cat >"$dir/conf/containers.conf" <<CONF
@@ -143,9 +143,8 @@ as_root() {
 
 podman_path() { echo "${PODMAN:-$BIN/podman}"; }
 
-# own_ids: podman 5 gives remote layers, and images with some, IDs of their own, which they keep when they become local. An
-# image that shares some of the layers stands beside them, with its own (docs/upstream.md).
-own_ids() { [[ $("$(podman_path)" --version) == *" 5."* ]]; }
+# podman_5: what is tested is podman 5. What differs has nothing to do with remote layers (docs/upstream.md).
+podman_5() { [[ $("$(podman_path)" --version) == *" 5."* ]]; }
 
 # PODMAN_TIMEOUT, in seconds, ends a podman that hangs.
 rootless_podman() { rootless ${PODMAN_TIMEOUT:+timeout --kill-after=5 "$PODMAN_TIMEOUT"} "$(podman_path)" "$@"; }
