@@ -42,7 +42,8 @@ type RemoteLayerDriver interface { //nolint:interfacebloat // what one driver do
 }
 
 // RemoteStackError is the error of a Get that failed with remote layers in the
-// stack: what was recorded may be well, and the repository out.
+// stack. The record of the layers may be valid and their repository down, so
+// callers must not take such a layer for a damaged one.
 type RemoteStackError struct{ error }
 
 // NewRemoteStackError returns err as a RemoteStackError.
