@@ -219,8 +219,8 @@ func (l *line) work(modules []*module) error {
 %[1]s/go.work joins the trees and layers/cvmfs: open %[1]s in an editor, and gopls finds it.
 In a shell: export GOWORK=%[2]s/go.work GOFLAGS=-tags=%[3]s
 
-Our files may be edited there or under src/: the trees of other lines, and other
-trees of this one, follow at the next make. Hooks in upstream's files are commits:
+Our files may be edited there or under src/; the trees of other lines follow what
+is under src/. Hooks in upstream's files are commits:
     git commit -a --fixup=COMMIT && GIT_SEQUENCE_EDITOR=: git rebase -i --autosquash base
 Then, from the top:
     make patch-export LINE=%[4]s`, at, l.build(), strings.ReplaceAll(buildTags(l.root), " ", ","), l.name)

@@ -7,22 +7,19 @@ import (
 	"testing"
 )
 
-// The manual page, which is a patch of podman, and docs/ name every key, and
-// the page every storage option and variable.
+// The manual page, which comes with the series for podman, and docs/ name every
+// key, and the page every storage option and variable.
 func TestManual(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
-	pages, err := filepath.Glob(filepath.Join(root, "podman-patches", "podman", "*-cvmfs.conf-5.patch"))
-	if err != nil || len(pages) != 1 {
-		t.Fatalf("patches that add the page: %q, %v", pages, err)
-	}
-	words := map[string][]string{pages[0]: {FileEnv, OverrideEnv, fileName, dropIns}}
+	manual := filepath.Join(root, "podman-patches/podman/src/docs/source/markdown/cvmfs.conf.5.md")
+	words := map[string][]string{manual: {FileEnv, OverrideEnv, fileName, dropIns}}
 	for option := range optionKeys {
-		words[pages[0]] = append(words[pages[0]], option)
+		words[manual] = append(words[manual], option)
 	}
 	page := filepath.Join(root, "docs", "configuration.md")
 	words[page] = []string{FileEnv, OverrideEnv, fileName, dropIns}
 	for key := range setters {
-		words[pages[0]] = append(words[pages[0]], "\n+**"+key+"**=")
+		words[manual] = append(words[manual], "\n**"+key+"**=")
 		words[page] = append(words[page], "| `"+key+"` |")
 	}
 	for file, words := range words {
