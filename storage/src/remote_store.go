@@ -13,7 +13,7 @@ import (
 
 // RemoteLayerStore is the part of Store that is about layers whose contents are
 // in read-only repositories.
-type RemoteLayerStore interface {
+type RemoteLayerStore interface { //nolint:interfacebloat // a part of Store, which callers take as a whole
 	// AwaitRemoteLayers waits until the repositories answer that have layers
 	// which container, image or layer id stands on; it returns at once if there
 	// are none.  To mount them, the store is locked: callers with locks of

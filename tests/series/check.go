@@ -237,16 +237,9 @@ func (c *checker) roundTrip(m *module, dir string) error {
 	return nil
 }
 
-// hookLimit is how many lines one patch adds to upstream's files.
-const hookLimit = 150
-
 // step checks what the tree's last commit makes of it: it builds, and so do the
 // tests of the packages that it touches.
 func (c *checker) step(m *module, p *patch, good []string) error {
-	if n := p.adding(); n > hookLimit && len(p.trailer("Size-Reason")) == 0 {
-		c.problem("%s: adds %d lines to upstream's files, more than %d: put the logic into a file of ours, split it, or argue in a Size-Reason: line",
-			p.label(), n, hookLimit)
-	}
 	touched, err := c.touched(m)
 	if err != nil {
 		return err

@@ -66,6 +66,9 @@ func newPatch(m *module, file string, data []byte) *patch {
 // hooks says whether the patch changes anything by itself.
 func (p *patch) hooks() bool { return strings.Contains(string(p.data), "\ndiff --git ") }
 
+// hookLimit is how many lines one patch adds to upstream's files.
+const hookLimit = 150
+
 // adding is how many lines the patch adds to upstream's files.
 func (p *patch) adding() int {
 	_, diff, _ := strings.Cut(string(p.data), "\ndiff --git ")
@@ -161,6 +164,9 @@ func (p *patch) header() []string {
 	}
 	if !why {
 		problem("the header does not say what changes and why")
+	}
+	if n := p.adding(); n > hookLimit && len(p.trailer("Size-Reason")) == 0 {
+		problem("adds %d lines to upstream's files, more than %d: put the logic into a file of ours, split it, or argue in a Size-Reason: line", n, hookLimit)
 	}
 	if !p.hooks() && len(p.adds()) == 0 {
 		problem("neither changes nor adds anything")
