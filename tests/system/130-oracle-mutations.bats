@@ -129,7 +129,8 @@ caught() {
     'case kind == whiteout.Opaque:' 'case kind == whiteout.Opaque: case false:' \
     '^"/opaques/.*/old" entry: ordinary absent, other file'
   mutation "opaque markers are ignored in the middle of a stack" merge/merge.go \
-    'if m.layer(l) {' 'if m.layer(l) && (l.Layer == listings[0].Layer || l.Layer == listings[len(listings)-1].Layer) {' \
+    'if opaque = m.layer(l); opaque {' \
+    'if opaque = m.layer(l) && (l.Layer == listings[0].Layer || l.Layer == listings[len(listings)-1].Layer); opaque {' \
     '^"/opaques/.*/old" entry: ordinary absent, other file'
   mutation "opaque markers hide their own layer's entries" merge/merge.go \
     'case kind == whiteout.Opaque:' 'case kind == whiteout.Opaque: return true' \
