@@ -88,8 +88,9 @@ func (l *line) check(modules []*module, flags []string) error {
 	return nil
 }
 
-// passed says whether a check has passed with the module and what it stands on
-// as they are. Our packages count as far as their tests do, in other places.
+// passed says whether a check has passed with the module, and with those before
+// it, as they are. What layers/cvmfs offers them is not part of that: `make
+// lint-patched` type-checks the trees with it.
 func (m *module) passed() bool {
 	inputs, err := m.line.inputsUpTo(m)
 	data, err2 := os.ReadFile(m.passedFile())
