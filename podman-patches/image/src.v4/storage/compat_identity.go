@@ -16,9 +16,9 @@ import (
 
 // laterDestination holds fields that storageImageDestination has in later versions, under the same names.
 type laterDestination struct {
-	untrustedDiffIDValues []digest.Digest // From config's RootFS.DiffIDs (not even validated to be valid digest.Digest!)
+	untrustedDiffIDValues []digest.Digest // What the config says of the layers; nobody has looked at it
 	lockProtected         struct {
-		indexToDiffID map[int]digest.Digest // Mapping from layer index to DiffID
+		indexToDiffID map[int]digest.Digest // Of layers that the store has, by their index
 	}
 }
 
@@ -49,7 +49,7 @@ func (s *storageImageDestination) mayReplaceWithPart(blobinfo types.BlobInfo) er
 	return nil
 }
 
-// trustedLayerIdentityData is a _consistent_ set of information known about a single layer.
+// trustedLayerIdentityData is what a layer is told from others by.
 type trustedLayerIdentityData struct {
 	// true if the layer was pulled in parts, or is of an additional layer store: nobody has read all of it.
 	layerIdentifiedByTOC bool
@@ -63,8 +63,8 @@ type trustedLayerIdentityData struct {
 	blobDigest digest.Digest // A digest of the (possibly-compressed) layer as presented
 }
 
-// trustedLayerIdentityDataLocked returns a _consistent_ set of information for a layer with (layerIndex, blobDigest).
-// It returns (trusted, true) if the layer was found, or (_, false) if insufficient data is available.
+// trustedLayerIdentityDataLocked returns that of the layer with this index, whose blob has this digest, and whether it
+// is known yet.
 //
 // The caller must hold s.lock.
 func (s *storageImageDestination) trustedLayerIdentityDataLocked(layerIndex int, blobDigest digest.Digest) (trustedLayerIdentityData, bool) {
@@ -88,7 +88,8 @@ func (s *storageImageDestination) trustedLayerIdentityDataLocked(layerIndex int,
 	return res, true
 }
 
-// layerID computes a layer (“chain”) ID for (a possibly-empty parentID, trusted)
+// layerID is the ID of a layer on top of another one, or of the lowest one if parentID is empty. A verified layer's is what
+// 5.29 gives it.
 func layerID(parentID string, trusted trustedLayerIdentityData) string {
 	component := trusted.diffID.Encoded()
 	if trusted.remote {

@@ -9,7 +9,6 @@ import (
 	"io"
 
 	digest "github.com/opencontainers/go-digest"
-	"go.podman.io/image/v5/internal/private"
 	"go.podman.io/storage"
 )
 
@@ -57,10 +56,13 @@ func (s *storageImageDestination) storedLayers(parent string, diffIDs []digest.D
 	return nil, nil
 }
 
+// errReplacesRemote is why a layer is not downloaded in parts.
+var errReplacesRemote = errors.New("the layer replaces one of a repository")
+
 // mayDownloadPart is an error if all of a layer must be downloaded, since it replaces one that is there.
 func (s *storageImageDestination) mayDownloadPart(index int) error {
 	if index < len(s.remote.stored) && s.remote.stored[index].Kind == storage.LayerKindRemoteReadonly {
-		return private.NewErrFallbackToOrdinaryLayerDownload(errors.New("the layer replaces one of a repository"))
+		return downloadWhole(errReplacesRemote)
 	}
 	return nil
 }

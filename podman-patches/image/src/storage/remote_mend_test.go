@@ -13,7 +13,6 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/pull"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.podman.io/image/v5/internal/private"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 )
@@ -151,7 +150,7 @@ func TestMendDownloadsWhole(t *testing.T) {
 		config := &imgspecv1.Image{RootFS: imgspecv1.RootFS{Type: "layers", DiffIDs: image.diffIDs}}
 		require.NoError(t, dest.NoteOriginalOCIConfig(config, nil))
 		if mode != nil {
-			assert.ErrorAs(t, dest.mayDownloadPart(0), &private.ErrFallbackToOrdinaryLayerDownload{})
+			assert.ErrorIs(t, dest.mayDownloadPart(0), errReplacesRemote)
 		} else {
 			assert.NoError(t, dest.mayDownloadPart(0))
 		}
