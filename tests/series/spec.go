@@ -90,44 +90,42 @@ func (l *line) specVersions() ([]string, error) {
 	return lines, err
 }
 
+// specPatches is a Patch line with its reason for each patch with hooks; the
+// files of the others lie there already.
 func (l *line) specPatches() ([]string, error) {
 	lines := []string{}
-	for i, m := range l.modules {
-		patches, err := m.patches()
-		if err != nil {
-			return nil, err
+	err := l.eachHook(func(number int, p *patch) {
+		for _, comment := range p.reason() {
+			lines = append(lines, strings.ReplaceAll("# "+comment, "%", "%%"))
 		}
-		for n, p := range patches {
-			if !p.hooks() { // its files lie there already
-				continue
-			}
-			for _, comment := range p.reason() {
-				lines = append(lines, strings.ReplaceAll("# "+comment, "%", "%%"))
-			}
-			lines = append(lines, fmt.Sprintf("Patch%d: %s-%s", specNumber(i, n), m.name, p.file))
-		}
-	}
-	return lines, nil
+		lines = append(lines, fmt.Sprintf("Patch%d: %s-%s", number, p.module.name, p.file))
+	})
+	return lines, err
 }
 
 func (l *line) specPrep() ([]string, error) {
 	lines := []string{}
+	err := l.eachHook(func(number int, p *patch) {
+		lines = append(lines, fmt.Sprintf("%%patch -P %d -p1 -d _build/%s", number, p.module.name))
+	})
+	return lines, err
+}
+
+// eachHook calls do with each patch with hooks, and its number in the spec.
+func (l *line) eachHook(do func(number int, p *patch)) error {
 	for i, m := range l.modules {
 		patches, err := m.patches()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for n, p := range patches {
-			if !p.hooks() {
-				continue
+			if p.hooks() {
+				do((i+1)*1000+n+1, p)
 			}
-			lines = append(lines, fmt.Sprintf("%%patch -P %d -p1 -d _build/%s", specNumber(i, n), m.name))
 		}
 	}
-	return lines, nil
+	return nil
 }
-
-func specNumber(module, patch int) int { return (module+1)*1000 + patch + 1 }
 
 // reason is the patch's subject, kind and first paragraph, folded.
 func (p *patch) reason() []string {
