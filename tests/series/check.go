@@ -29,7 +29,11 @@ func (l *line) check(modules []*module, flags []string) error {
 	if err := l.load(); err != nil {
 		return err
 	}
-	c := &checker{line: l, tags: buildTags(l.root), tests: slices.Contains(flags, "--test")}
+	tags, err := buildTags(l.root)
+	if err != nil {
+		return err
+	}
+	c := &checker{line: l, tags: tags, tests: slices.Contains(flags, "--test")}
 	wanted := map[*module]bool{}
 	for _, m := range modules {
 		if slices.Contains(flags, "--changed") && m.passed() {
@@ -41,7 +45,6 @@ func (l *line) check(modules []*module, flags []string) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	var err error
 	if c.scratch, err = os.MkdirTemp("", "series"); err != nil {
 		return err
 	}

@@ -208,7 +208,11 @@ func (a *letters) cover(m *module) (string, error) {
 // a workspace, as they would from a release of it.
 func (a *letters) check() error {
 	l := a.line
-	c := &checker{line: l, scratch: filepath.Join(a.scratch, "check"), tags: buildTags(l.root)}
+	tags, err := buildTags(l.root)
+	if err != nil {
+		return err
+	}
+	c := &checker{line: l, scratch: filepath.Join(a.scratch, "check"), tags: tags}
 	for _, m := range l.modules {
 		if err := m.layBase(filepath.Join(c.scratch, m.name)); err != nil {
 			return err

@@ -121,7 +121,11 @@ func (l *line) test(modules []*module) error {
 	if err := l.layAll(modules); err != nil {
 		return err
 	}
-	tags, failed, ran := buildTags(l.root), []string{}, 0
+	tags, err := buildTags(l.root)
+	if err != nil {
+		return err
+	}
+	failed, ran := []string{}, 0
 	for _, m := range modules {
 		tests, err := m.addedTests()
 		if err != nil {

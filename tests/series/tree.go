@@ -215,6 +215,10 @@ func (l *line) work(modules []*module) error {
 		return err
 	}
 	at := l.shown(l.build())
+	tags, err := buildTags(l.root)
+	if err != nil {
+		return err
+	}
 	l.say(`
 %[1]s/go.work joins the trees and layers/cvmfs: open %[1]s in an editor, and gopls finds it.
 In a shell: export GOWORK=%[2]s/go.work GOFLAGS=-tags=%[3]s
@@ -223,7 +227,7 @@ Our files may be edited there or under src/; the trees of other lines follow wha
 is under src/. Hooks in upstream's files are commits:
     git commit -a --fixup=COMMIT && GIT_SEQUENCE_EDITOR=: git rebase -i --autosquash base
 Then, from the top:
-    make patch-export LINE=%[4]s`, at, l.build(), strings.ReplaceAll(buildTags(l.root), " ", ","), l.name)
+    make patch-export LINE=%[4]s`, at, l.build(), strings.ReplaceAll(tags, " ", ","), l.name)
 	return nil
 }
 

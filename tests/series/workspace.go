@@ -112,13 +112,13 @@ func replaces(file string) ([]string, error) {
 }
 
 // buildTags is what .ci/tags prints, or TAGS from the environment.
-func buildTags(root string) string {
+func buildTags(root string) (string, error) {
 	if tags := os.Getenv("TAGS"); tags != "" {
-		return tags
+		return tags, nil
 	}
 	out, err := exec.Command(filepath.Join(root, ".ci", "tags")).Output()
 	if err != nil {
-		return ""
+		return "", fmt.Errorf("asking .ci/tags for build tags: %w", withStderr(err))
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out)), nil
 }
