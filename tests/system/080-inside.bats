@@ -34,6 +34,9 @@ may_differ() {
 *extended attributes: get user.catalog_counters ENOTSUP
 *extended attributes: get security.selinux ENOTSUP
 *extended attributes: remove of an untouched file ENOTSUP
+# All of a repository's files show as root's, whoever owned them, so that none is setuid or setgid (cvmfs.conf: setuid).
+*setuid and setgid: setuid ok uid 1000 gid 1000 capabilities 0000000000000000
+*setuid and setgid: setgid ok uid 1000 gid 1000 capabilities 0000000000000000
 # Flags such as "immutable" (chattr) are an ext4's; FUSE has none here.
 *file flags: lower ENOTTY
 # A CVMFS client shows hard links as separate files.

@@ -73,8 +73,8 @@ both_kinds() {
 
 @test "everything" {
   # A layer on top opens dir-0000: what the closed one beneath holds stays hidden.
-  FOR_USER=(--expect '"/kinds/modes/dir-0000/inside" entry: ordinary file, other absent' --needs "owners,links,xattrs,seconds,hidden")
-  FOR_ROOT=(--needs "owners,links,xattrs,seconds")
+  FOR_USER=(--expect '"/kinds/modes/dir-0000/inside" entry: ordinary file, other absent' --needs "owners,setid,links,xattrs,seconds,hidden")
+  FOR_ROOT=(--needs "owners,setid,links,xattrs,seconds")
   corpus hard/everything:1
 }
 @test "implied directories" { corpus hard/implied:1; }

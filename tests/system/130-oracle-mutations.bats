@@ -190,9 +190,12 @@ caught() {
     'out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}' 'out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}; if n.name == "fifo" { out.Owner.Uid = 33 }' \
     '^"/kinds/fifo" owner: ordinary 0:0, other 33:0'
   # Metadata
-  mutation "setuid and setgid bits are lost" view/server/view.go \
-    '= st.Mode, uint32(st.Nlink)' '= st.Mode&^0o6000, uint32(st.Nlink)' \
-    '^"/kinds/modes/file-4755" mode: ordinary 4755, other 0755'
+  mutation "setuid bits are kept where owners are not" view/server/view.go \
+    'out.Mode &^= unix.S_ISUID | unix.S_ISGID' 'out.Mode &^= unix.S_ISGID' \
+    '^"/kinds/setuid-user" mode: ordinary 4755, other 4755 of another owner'
+  mutation "setgid bits of directories are lost" view/server/view.go \
+    '= st.Mode, uint32(st.Nlink)' '= st.Mode&^0o2000, uint32(st.Nlink)' \
+    '^"/kinds/modes/dir-2755" mode: ordinary 2755, other 0755'
   mutation "the sticky bit is lost" view/server/view.go \
     '= st.Mode, uint32(st.Nlink)' '= st.Mode&^0o1000, uint32(st.Nlink)' \
     '^"/tmp" mode: ordinary 1777, other 0777|^"/kinds/modes/file-1777" mode: '

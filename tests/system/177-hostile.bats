@@ -2,6 +2,7 @@
 # makes that grow without end.
 
 load lib/bats
+load lib/inside
 
 IMAGE=small/deletions:1
 
@@ -68,12 +69,41 @@ inside() { run_podman run --rm --user 0 "$REGISTRY/$IMAGE" "$@"; }
   lacks "$output" null
   lacks "$output" disk
   lacks "$output" kept
-  # what is root's in the container is the account's outside
+  # Whoever owned it in the image, what is shown is root's, which is the account outside: the bits are not.
   run_podman run --detach --name one "$REGISTRY/$IMAGE" sleep 100
   run_podman exec one stat -c '%a %u' /evil/setuid
-  equal "$output" "4755 0"
+  equal "$output" "755 0"
   run_podman inspect --format '{{.State.Pid}}' one
-  equal "$(stat -c '%a %u' "/proc/$output/root/evil/setuid")" "4755 $TEST_UID" "outside"
+  equal "$(stat -c '%a %u' "/proc/$output/root/evil/setuid")" "755 $TEST_UID" "outside"
+}
+
+# runs_as WHAT UID GID: what a setuid and a setgid program of the image run as, and read, when user 1000 starts them.
+runs_as() {
+  run_podman run --rm --user 1000:1000 --volume "$T/user/private:/private" "$REGISTRY/$IMAGE" \
+    sh -c '/evil/setuid role id; /evil/setgid role id; /evil/setuid role open-noatime /private/secret'
+  like "$(sed -n 1p <<<"$output")" "uid $2 *" "$1: setuid"
+  like "$(sed -n 2p <<<"$output")" "* gid $3 *" "$1: setgid"
+  like "$(sed -n 3p <<<"$output")" "$4" "$1: a file of the host's user"
+}
+
+like() { [[ $1 == $2 ]] || fail "$3: got '$1', expected '$2'"; }
+
+@test "a setuid or setgid file of anyone does not become root's, unless the site says setuid = true" {
+  inside_tool
+  hostile_tree
+  mkdir "$TOP/evil"
+  cp "$TOOLS/inside" "$TOP/evil/setuid"
+  cp "$TOOLS/inside" "$TOP/evil/setgid"
+  chmod 4755 "$TOP/evil/setuid"
+  chmod 2755 "$TOP/evil/setgid"
+  mkdir -m 755 "$T/user/private"
+  echo secret >"$T/user/private/secret"
+  chmod 600 "$T/user/private/secret"
+  is_root && chown -R "$TEST_UID:$TEST_GID" "$T/user/private"
+  hostile_pull
+  runs_as default 1000 1000 '* without EACCES'
+  cvmfs_conf 'setuid = true'
+  runs_as 'setuid = true' 0 0 'ok without ok'
 }
 
 @test "names of every kind" {

@@ -45,6 +45,9 @@ type Config struct {
 	Timeout time.Duration
 	// StartTimeout is the deadline for all layers of a view to open.
 	StartTimeout time.Duration
+	// Setuid lets setuid and setgid files of a repository have these bits, though all
+	// of a repository's files show as root's.
+	Setuid bool
 }
 
 // Default is the configuration of a node without any file.
@@ -94,6 +97,14 @@ var setters = map[string]func(c *Config, value any) error{
 			return err
 		}
 		c.View = view
+		return nil
+	},
+	"setuid": func(c *Config, value any) error {
+		on, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("%#v is neither true nor false", value)
+		}
+		c.Setuid = on
 		return nil
 	},
 	"timeout":       func(c *Config, value any) error { return setDuration(&c.Timeout, value) },

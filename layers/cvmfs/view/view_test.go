@@ -252,7 +252,7 @@ func TestServedProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f.Mode != unix.S_IFREG|unix.S_ISUID|0o755 || d.Mode != unix.S_IFDIR|0o1777 || fifo.Mode != unix.S_IFIFO|0o600 {
+	if f.Mode != unix.S_IFREG|0o755 || d.Mode != unix.S_IFDIR|0o1777 || fifo.Mode != unix.S_IFIFO|0o600 {
 		t.Errorf("modes %o %o %o", f.Mode, d.Mode, fifo.Mode)
 	}
 	if f.Uid != 7 || f.Gid != 8 {

@@ -14,7 +14,7 @@ import (
 // overlayfs makes of whiteouts in a directory that it does not merge, must lack
 // in OTHER if they are not allowed.
 type allowances struct {
-	owner    *owner // what OTHER shows instead of an owner that isn't held
+	owner    *owner // what OTHER shows instead of an owner that isn't held; its files aren't setuid or setgid
 	links    bool   // a hard link is a file of its own
 	chowned  bool   // links of ORDINARY have been taken apart by a chown, and directories have the time of that
 	xattrs   bool   // attributes lack, and the like of enotsup
@@ -33,6 +33,7 @@ type owner struct{ uid, gid uint32 }
 // The kinds of differences that are counted, in the summary's order.
 const (
 	byOwner    = "owners"
+	bySetid    = "setid"
 	byLinks    = "links"
 	byChown    = "chowned"
 	byXattrs   = "xattrs"
@@ -45,10 +46,10 @@ const (
 	byExpected = "expected"
 )
 
-var allowedKinds = []string{byOwner, byLinks, byChown, byXattrs, byENOTSUP, bySeconds, byHidden, byPartly, byNow, byGhost, byExpected}
+var allowedKinds = []string{byOwner, bySetid, byLinks, byChown, byXattrs, byENOTSUP, bySeconds, byHidden, byPartly, byNow, byGhost, byExpected}
 
 func (a *allowances) flags(flags *flag.FlagSet) {
-	flags.Func("owner", "an owner that differs is `UID:GID` in OTHER", func(value string) error {
+	flags.Func("owner", "an owner that differs is `UID:GID` in OTHER, and files there may lack setuid and setgid", func(value string) error {
 		uid, gid, _ := strings.Cut(value, ":")
 		u, err := strconv.ParseUint(uid, 10, 32)
 		if err != nil {

@@ -32,6 +32,8 @@ func sample() map[string]*entry {
 	owned.UID, owned.GID = p(uint32(7)), p(uint32(8))
 	private := add("/private", kindFile, "0604")
 	private.UID, private.GID = p(uint32(7)), p(uint32(8))
+	su := add("/su", kindFile, "6755")
+	su.UID, su.GID = p(uint32(7)), p(uint32(8))
 	add("/hard", kindFile, "0644").Nlink = p(uint64(2))
 	hard := add("/hard2", kindFile, "0644")
 	hard.Nlink, hard.Group, hard.Hash = p(uint64(2)), "/hard", "sha256:/hard"
@@ -45,7 +47,7 @@ func sample() map[string]*entry {
 	add("/root/sub/file", kindFile, "0644")
 	add("/unlisted", kindDir, "0711")
 	add("/unlisted/file", kindFile, "0644")
-	add("/open", kindDir, "0755")
+	add("/open", kindDir, "2755")
 	add("/open/file", kindFile, "0644")
 	add("/new", kindDir, "0755").Mtime = p(int64(2000))
 	add("/newfile", kindFile, "0644").Mtime = p(int64(2000))
@@ -134,6 +136,9 @@ var never = map[string]damage{
 	"type":                         func(o map[string]*entry) { o["/file"].Type = kindFifo },
 	"mode":                         func(o map[string]*entry) { o["/file"].Mode = "0645" },
 	"setuid":                       func(o map[string]*entry) { o["/file"].Mode = "4644" },
+	"setgid is lost in part":       func(o map[string]*entry) { o["/su"].Mode = "4755" },
+	"setuid of another owner":      func(o map[string]*entry) { o["/su"].UID, o["/su"].GID = p(uint32(9)), p(uint32(9)) },
+	"setgid of a directory":        func(o map[string]*entry) { o["/open"].Mode = "0755" },
 	"mode of hidden":               func(o map[string]*entry) { o["/secret"].Mode = "0600"; fails("/secret", "open", "EACCES")(o) },
 	"size":                         func(o map[string]*entry) { o["/file"].Size = p(int64(4)) },
 	"size of hidden":               func(o map[string]*entry) { o["/secret"].Size = p(int64(0)); fails("/secret", "open", "EACCES")(o) },
@@ -210,6 +215,10 @@ func TestAllowed(t *testing.T) {
 		damage           damage
 	}{
 		{"owner", "--owner 9:9", byOwner, 1, func(o map[string]*entry) { o["/owned"].UID, o["/owned"].GID = p(uint32(9)), p(uint32(9)) }},
+		{"setuid", "--owner 9:9", bySetid, 1, func(o map[string]*entry) { o["/su"].Mode = "0755" }},
+		{"setuid, and owner", "--owner 9:9", bySetid, 1, func(o map[string]*entry) {
+			o["/su"].Mode, o["/su"].UID, o["/su"].GID = "0755", p(uint32(9)), p(uint32(9))
+		}},
 		{"links", "--links", byLinks, 2, separate},
 		{"xattr", "--xattrs", byXattrs, 1, func(o map[string]*entry) { o["/attr"].Xattrs = nil }},
 		{"no xattrs", "--xattrs", byENOTSUP, 1, func(o map[string]*entry) {
@@ -233,7 +242,7 @@ func TestAllowed(t *testing.T) {
 		{"ghost", "", byGhost, 1, func(map[string]*entry) {}},
 		{"ghost in both", "--ghosts", byGhost, 0, func(o map[string]*entry) { o["/whited"] = &entry{Type: kindGhost} }},
 		{
-			"expected", `--expect "/open(/file)?"\x20(mode|entry):\x20ordinary\x20(0755|file),\x20other\x20(0777|absent)`, byExpected, 2,
+			"expected", `--expect "/open(/file)?"\x20(mode|entry):\x20ordinary\x20(2755|file),\x20other\x20(0777|absent)`, byExpected, 2,
 			func(o map[string]*entry) { o["/open"].Mode = "0777"; drop("/open/file")(o) },
 		},
 	}

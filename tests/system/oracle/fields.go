@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ func (c *comparison) both(e, o *entry) {
 		c.differ(e.Path, "type", e.Type, o.Type)
 		return
 	}
-	c.plain(e, o, "mode", e.Mode, o.Mode)
+	c.modes(e, o)
 	c.plain(e, o, "rdev", e.Rdev, o.Rdev)
 	c.plain(e, o, "size", number(e.Size), number(o.Size))
 	c.plain(e, o, "target", text(e.Target), text(o.Target))
@@ -34,6 +35,29 @@ func (c *comparison) plain(e, o *entry, field, ordinary, other string) {
 		c.differ(e.Path, field, ordinary, other)
 	}
 }
+
+// modes compares permissions. Where owners aren't held, files lose setuid and
+// setgid: one whose owner is shown wrong must have lost them.
+func (c *comparison) modes(e, o *entry) {
+	other, err := strconv.ParseUint(o.Mode, 8, 32)
+	ordinary, err2 := strconv.ParseUint(e.Mode, 8, 32)
+	if !c.compared["mode"] || c.owner == nil || e.Type != kindFile || err != nil || err2 != nil || ordinary&setid == 0 {
+		c.plain(e, o, "mode", e.Mode, o.Mode)
+		return
+	}
+	strange := e.UID != nil && o.UID != nil && (*e.UID != *o.UID || *e.GID != *o.GID)
+	switch {
+	case other == ordinary&^setid:
+		c.counts[bySetid]++
+	case strange && other&setid != 0:
+		c.differ(e.Path, "mode", e.Mode, o.Mode+" of another owner")
+	default:
+		c.plain(e, o, "mode", e.Mode, o.Mode)
+	}
+}
+
+// setid are the bits of a mode with which a program runs as its owner or group.
+const setid = 0o6000
 
 func (c *comparison) owners(e, o *entry) {
 	if !c.compared["uid"] || !c.compared["gid"] || e.UID == nil || o.UID == nil {

@@ -72,7 +72,7 @@ something went wrong, a repository that does not answer included.
 	image.add(cmd)
 	cmd.Flags().StringArrayVar(&repositories, "repository", []string{defaultRepository}, "look in the repository mounted at `DIR`; may be given again, and is searched in that order")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&hidden, "hidden", false, "list the files that the calling user may not read, and the directories that he may not enter")
+	cmd.Flags().BoolVar(&hidden, "hidden", false, "list the files that the calling user may not read, the directories that he may not enter, and setuid and setgid files, which lose that in containers")
 	return cmd
 }
 

@@ -220,6 +220,7 @@ func TestHidden(t *testing.T) {
 	}
 	for path, mode := range map[string]os.FileMode{
 		"etc-shadow": 0o040, "public": 0o444, "exec": 0o111, "root/x": 0o444, "open/sub/z": 0, "open/sub/w": 0o644,
+		"open/su": os.ModeSetuid | 0o755, "open/wall": os.ModeSetgid | 0o711,
 	} {
 		full := filepath.Join(layer, path)
 		if err := errors.Join(os.WriteFile(full, nil, 0o600), os.Chmod(full, mode)); err != nil {
@@ -243,7 +244,10 @@ func TestHidden(t *testing.T) {
 		{Path: "etc-shadow", Type: "file", Mode: "----r-----"},
 		{Path: "exec", Type: "file", Mode: "---x--x--x"},
 		{Path: "list", Type: "directory", Mode: "dr--r--r--"},
+		{Path: "open/su", Type: "setuid", Mode: "urwxr-xr-x"},
 		{Path: "open/sub/z", Type: "file", Mode: "----------"},
+		{Path: "open/wall", Type: "setuid", Mode: "grwx--x--x"},
+		{Path: "open/wall", Type: "file", Mode: "grwx--x--x"},
 		{Path: "root", Type: "directory", Mode: "d---------"},
 	}
 	if !slices.Equal(got, want) {

@@ -133,6 +133,9 @@ func (v *View) Init(s *fuse.Server) {
 }
 
 // attr presents metadata: the spec's owner, and of a whiteout nothing but its type.
+// Where owners are not known, no file is setuid or setgid. The setgid bit of a
+// directory stays: what is made in it gets the group of the directory, root's, and
+// the kernel clears the bit of files that a user makes with that group.
 func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
 	out.Ino, out.Size, out.Blocks = v.number(n, st.Ino), uint64(st.Size), uint64(st.Blocks)
 	out.Mode, out.Nlink, out.Rdev, out.Blksize = st.Mode, uint32(st.Nlink), uint32(st.Rdev), uint32(st.Blksize)
@@ -142,9 +145,13 @@ func (v *View) attr(n *node, st *unix.Stat_t, out *fuse.Attr) {
 	if st.Mtim.Sec < 0 && st.Mode&unix.S_IFMT != unix.S_IFLNK {
 		out.Mtime, out.Mtimensec = 0, 0 // the extraction of a layer gives no earlier time to anything but links
 	}
-	out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}
 	if v.layers[n.layer].Owned() {
 		out.Owner = fuse.Owner{Uid: v.shown(v.UIDs, st.Uid), Gid: v.shown(v.GIDs, st.Gid)}
+		return
+	}
+	out.Owner = fuse.Owner{Uid: v.UID, Gid: v.GID}
+	if !v.Setuid && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		out.Mode &^= unix.S_ISUID | unix.S_ISGID // they would be the container's root's
 	}
 }
 

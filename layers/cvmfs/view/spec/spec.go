@@ -56,6 +56,10 @@ type Spec struct {
 	// saves the kernel's overlayfs a question for each file; fuse-overlayfs
 	// takes it for a failure.
 	Xattrs bool `json:"xattrs,omitempty"`
+	// Setuid keeps the setuid and setgid bits of files whose layer is not Owned.
+	// Without it they are cleared: the program would run as UID and GID, whoever
+	// owned it in the image.
+	Setuid bool `json:"setuid,omitempty"`
 	// NoDevices leaves device nodes out, as the extraction of a layer in a user
 	// namespace does: they could not be opened there anyway.
 	NoDevices bool `json:"no-devices,omitempty"`

@@ -116,6 +116,7 @@ func (v *views) mount(lowers []string) error {
 			UIDs:   v.owner.UIDs,
 			GIDs:   v.owner.GIDs,
 			Below:  below,
+			Setuid: v.runs[i].conf.Setuid,
 			Xattrs: v.d.options.mountProgram != "",
 
 			Timeout:       v.runs[i].conf.StartTimeout,
