@@ -18,11 +18,12 @@ die() {
 is_root() { [ "$(id -u)" = 0 ]; }
 
 # host_enter SCRIPT ARG…: call it first. As root, starts SCRIPT again in a private mount namespace; returns inside.
+# CVMFS_TEST_OUTSIDE is then a process that stayed outside.
 host_enter() {
   is_root || return 0
   if [ "${CVMFS_TEST_NAMESPACE:-}" != "$(readlink /proc/self/ns/mnt)" ]; then
     # shellcheck disable=SC2016 # expanded inside
-    exec unshare --mount --propagation private /bin/bash -c \
+    CVMFS_TEST_OUTSIDE=$PPID exec unshare --mount --propagation private /bin/bash -c \
       'CVMFS_TEST_NAMESPACE=$(readlink /proc/self/ns/mnt) exec "$@"' enter "$@"
   fi
 }
@@ -80,7 +81,7 @@ host_device() {
   mount --bind "$node" "$1"
 }
 
-# host_account: a test account in copies of the account files. The lock keeps its uid to this run.
+# host_account: a test account, in an /etc of the run's own. The lock keeps its uid to this run.
 host_account() {
   local uid lock
   for uid in {64101..64120}; do
@@ -99,20 +100,27 @@ host_account() {
   # One without subordinate ids beside it, as most accounts of an HPC site are.
   SINGLE_UID=$((uid + 100))
   export SINGLE_UID
-  host_append passwd "$TEST_USER:x:$uid:$uid::$RUN:/bin/bash" "${TEST_USER}s:x:$SINGLE_UID:$SINGLE_UID::$RUN:/bin/bash"
-  host_append group "$TEST_USER:x:$uid:" "${TEST_USER}s:x:$SINGLE_UID:"
+  host_etc
+  etc_append passwd "$TEST_USER:x:$uid:$uid::$RUN:/bin/bash" "${TEST_USER}s:x:$SINGLE_UID:$SINGLE_UID::$RUN:/bin/bash"
+  etc_append group "$TEST_USER:x:$uid:" "${TEST_USER}s:x:$SINGLE_UID:"
   # Root's --userns=auto takes ids of a user called containers (podman-run(1)).
-  host_append subuid "$TEST_USER:$TEST_SUBID:65536" "containers:$((TEST_SUBID + 20 * 65536)):262144"
-  host_append subgid "$TEST_USER:$TEST_SUBID:65536" "containers:$((TEST_SUBID + 20 * 65536)):262144"
+  etc_append subuid "$TEST_USER:$TEST_SUBID:65536" "containers:$((TEST_SUBID + 20 * 65536)):262144"
+  etc_append subgid "$TEST_USER:$TEST_SUBID:65536" "containers:$((TEST_SUBID + 20 * 65536)):262144"
 }
 
-# host_append NAME LINE…: to a copy of /etc/NAME.
-host_append() {
-  local name=$1
-  shift
-  [ -e "/etc/$name" ] || touch "/etc/$name"
-  { cat "/etc/$name" && printf '%s\n' "$@"; } >"$RUN/dev/$name"
-  mount --bind "$RUN/dev/$name" "/etc/$name"
+# etc_append NAME LINE…: to the run's own /etc/NAME.
+etc_append() { printf '%s\n' "${@:2}" >>"/etc/$1"; }
+
+# host_etc: cover /etc with a copy. All of it: a mount on a single file is gone, in every namespace, when a program of the
+# machine renames a new file over the one beneath, as useradd does with /etc/passwd. A mount on a directory stays.
+host_etc() {
+  local etc=$RUN/dev/etc
+  mkdir "$etc"
+  # What such a program has for a moment may be gone before it is copied; nothing else may be lacking.
+  LC_ALL=C cp --archive /etc/. "$etc" 2>"$RUN/etc.log" || true
+  ! grep -v 'No such file or directory$' "$RUN/etc.log" >&2 || die "cannot copy /etc"
+  rm -f "$etc"/*.lock "$RUN/etc.log" # of an account program that is at work outside
+  mount --bind "$etc" /etc
 }
 
 # host_lacks demo|test: is a program that they start not there? .ci/deps has the list of all, with packages.
@@ -156,7 +164,7 @@ host_undo() {
   mounts_end
   if is_root; then
     umount -l "$RUN/bin" 2>/dev/null || true
-    umount -l /etc/passwd /etc/group /etc/subuid /etc/subgid 2>/dev/null || true
+    [ ! -d "$RUN/dev/etc" ] || umount -l /etc 2>/dev/null || true
     umount -l "$RUN/dev" 2>/dev/null || true
     rm -rf --one-file-system "$RUN"
   else
