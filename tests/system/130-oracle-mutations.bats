@@ -245,9 +245,9 @@ caught() {
   mutation "a closed directory shows what lies beneath" view/server/listing.go \
     'listing.Opaque = true' 'listing.Opaque = false' \
     '^"/closed/narrowed/gone" entry: ordinary absent, other file'
-  mutation "a closed file gives another error" view/server/layer.go \
-    'return fuse.EACCES' 'return fuse.EPERM' \
-    '^"/etc/shadow" errors: ordinary none, other read EPERM'
+  mutation "a closed file opens, and cannot be read" view/server/closed.go \
+    'return n.access.Load() != isOpen' 'return n.access.Load() == notAsked' \
+    '^"/etc/shadow" errors: ordinary none, other read EACCES'
   caught
 }
 

@@ -61,18 +61,20 @@ says() {
 
 # A closed file: metadata, and no more; it is replaced, and never changed.
 @test "a closed file" {
-  local closed=$'640 0\nread: no\nappend: no\nchmod: no\ncopy: no\nreplace: new\ndelete: gone' script
+  local closed=$'640 65534\nread: no\nappend: no\nchmod: no\ncopy: no\nscript: no\noverwrite: no\nreplace: new\ndelete: gone' script
+  open_to_all() { sed 's/: no$/: yes/; s/^640 65534$/640 0/' <<<"$closed"; }
   script='try() { if sh -c "$2" 2>/dev/null; then echo "$1: yes"; else echo "$1: no"; fi; }
     stat -c "%a %u" /etc/shadow; try read "cat /etc/shadow >/dev/null"; try append "echo x >>/etc/shadow"
     try chmod "chmod 600 /etc/shadow"; try copy "cp /etc/shadow /tmp"
+    try script "sh /etc/shadow; test \$? != 2"; try overwrite "echo x >/etc/shadow"
     echo new >/etc/shadow.new; mv /etc/shadow.new /etc/shadow && echo "replace: $(cat /etc/shadow)"
     rm /etc/shadow; test -e /etc/shadow || echo "delete: gone"'
   there user hard/everything:1 ordinary
-  says user "${closed//: no/: yes}" hard/everything:1 "$script"
+  says user "$(open_to_all)" hard/everything:1 "$script"
   there user hard/everything:1 remote
   says user "$closed" hard/everything:1 "$script"
   there root hard/everything:1 remote
-  says root "${closed//: no/: yes}" hard/everything:1 "$script"
+  says root "$(open_to_all)" hard/everything:1 "$script"
 }
 
 # fuse-overlayfs copies up what it deletes.
@@ -80,7 +82,7 @@ says() {
   mount_program user
   there user hard/everything:1 remote
   stacked_by user fuse-overlayfs "$REGISTRY/hard/everything:1"
-  says user $'640 0\nread: no\ndelete: no' --user 0 hard/everything:1 'stat -c "%a %u" /etc/shadow
+  says user $'640 65534\nread: no\ndelete: no' --user 0 hard/everything:1 'stat -c "%a %u" /etc/shadow
     cat /etc/shadow >/dev/null 2>&1 || echo read: no; rm /etc/shadow 2>/dev/null || echo delete: no'
 }
 

@@ -38,13 +38,23 @@ func TestRootless(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	var closed []string
+	for name, f := range closedEntries {
+		closed = append(closed, name+"="+f.entry)
+	}
 	for name, entries := range map[string][]string{
-		"base":  {"etc/", "tmp/", "data/a=1", "data/b=2", "opq/x=1", "dir/sub/f=text", "gone=1", "secret=s", "closed/in=1", "nosearch/in=1", "nolist/in=1"},
-		"top":   {".wh.gone", "data/.wh.a", "opq/.wh..wh..opq", "opq/y=2"},
-		"local": {"data/local=3", "opq/local=4", "gone=2", "low=5"},
+		"closed": closed,
+		"base":   {"etc/", "tmp/", "data/a=1", "data/b=2", "opq/x=1", "dir/sub/f=text", "gone=1", "secret=s", "closed/in=1", "nosearch/in=1", "nolist/in=1"},
+		"top":    {".wh.gone", "data/.wh.a", "opq/.wh..wh..opq", "opq/y=2"},
+		"local":  {"data/local=3", "opq/local=4", "gone=2", "low=5"},
 	} {
 		l := tree(t, entries...)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(layerPath(dir, name)), 0o755), os.Rename(l.Path, layerPath(dir, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, f := range closedEntries {
+		if err := unix.Chmod(filepath.Join(layerPath(dir, "closed"), name), f.mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -127,6 +137,7 @@ func rootless(t *testing.T, dir string) {
 		checkHidden(t, root)
 		checkWrites(t, root)
 	})
+	t.Run("closed files", func(t *testing.T) { checkClosed(t, []spec.Layer{{Path: layerPath(dir, "closed")}}) })
 	t.Run("above a local layer", func(t *testing.T) {
 		local := layerPath(dir, "local")
 		root := overlay(t, stack(t, spec.Spec{Layers: run, Below: []string{local}}), local)
@@ -172,8 +183,8 @@ func names(t *testing.T, root string, entries ...string) (out []string) {
 
 func checkHidden(t *testing.T, root string) {
 	t.Helper()
-	if _, err := os.ReadFile(filepath.Join(root, "secret")); !errors.Is(err, unix.EACCES) {
-		t.Errorf("reading what the repository hides: %v, want EACCES", err)
+	if _, err := os.Open(filepath.Join(root, "secret")); !errors.Is(err, unix.EACCES) {
+		t.Errorf("opening what the repository hides: %v, want EACCES", err)
 	}
 	for name, mode := range map[string]fs.FileMode{"secret": 0o600, "closed": 0o700 | fs.ModeDir, "nosearch": 0o744 | fs.ModeDir, "nolist": 0o711 | fs.ModeDir} {
 		info, err := os.Stat(filepath.Join(root, name))

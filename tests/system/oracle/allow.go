@@ -21,7 +21,7 @@ type allowances struct {
 	enotsup  bool   // asking for attributes says that there are none at all
 	ghosts   bool   // those of ORDINARY are in OTHER, too
 	seconds  bool   // fractions of a time are zero
-	hidden   bool   // reading what others may not read gives EACCES, what they may not list or search is empty
+	hidden   bool   // files that others may not read are nobody's, and opening them gives EACCES; what they may not list or search is empty
 	partly   bool   // with hidden: or holds only some of it, for directories that other layers add to
 	now      *int64 // directories of that time or later have another, or the first of all
 	patterns patterns
@@ -69,7 +69,7 @@ func (a *allowances) flags(flags *flag.FlagSet) {
 	flags.BoolVar(&a.enotsup, "xattrs-enotsup", false, "listing attributes or asking for them may give ENOTSUP in OTHER")
 	flags.BoolVar(&a.ghosts, "ghosts", false, "what is listed and cannot be looked up may be so in OTHER, too")
 	flags.BoolVar(&a.seconds, "seconds", false, "times may be in whole seconds in OTHER")
-	flags.BoolVar(&a.hidden, "hidden", false, "in OTHER, reading files that others may not read may give EACCES, "+
+	flags.BoolVar(&a.hidden, "hidden", false, "in OTHER, files that others may not read may be nobody's, and opening them may give EACCES, "+
 		"and directories that others may not list and search may be empty")
 	flags.BoolVar(&a.partly, "hidden-partly", false, "with --hidden: such directories may also show a part of what they hold")
 	flags.Func("now", "directories with times of `SECONDS` or later may in OTHER have another of these, or 0", func(value string) error {
@@ -148,6 +148,11 @@ func (e *entry) closed() bool {
 		return mode&0o5 != 0o5
 	}
 	return false
+}
+
+// shut says if the entry is a file of some content that is closed.
+func (e *entry) shut() bool {
+	return e.Type == kindFile && e.closed() && (e.Size == nil || *e.Size > 0)
 }
 
 // decides says if the mode admits some to the entry's content and not others,

@@ -167,7 +167,9 @@ var never = map[string]damage{
 	"EIO of hidden":                fails("/secret", "open", "EIO"),
 	"stat of hidden":               fails("/secret", "stat", "EACCES"),
 	"EACCES of a directory":        fails("/open", "open", "EACCES"),
-	"EACCES at open of hidden":     fails("/secret", "open", "EACCES"),
+	"EACCES at read of hidden":     fails("/secret", "read", "EACCES"),
+	"another owner of hidden":      func(o map[string]*entry) { o["/secret"].UID = p(uint32(65534)) },
+	"nobody's, and open to all":    func(o map[string]*entry) { o["/file"].UID, o["/file"].GID = p(uint32(65534)), p(uint32(65534)) },
 	"EACCES of a hidden directory": func(o map[string]*entry) { drop("/unlisted/file")(o); fails("/unlisted", "open", "EACCES")(o) },
 	"EACCES of what all may read": func(o map[string]*entry) {
 		o["/owned"].UID, o["/owned"].GID = p(uint32(9)), p(uint32(9))
@@ -228,7 +230,11 @@ func TestAllowed(t *testing.T) {
 			o["/file"].Errors = []fault{{"listxattr", "ENOTSUP"}}
 		}},
 		{"whole seconds", "--seconds", bySeconds, 1, func(o map[string]*entry) { o["/file"].Nsec = p(int64(0)) }},
-		{"hidden file", "--hidden", byHidden, 1, fails("/secret", "read", "EACCES")},
+		{"hidden file", "--hidden", byHidden, 1, fails("/secret", "open", "EACCES")},
+		{"hidden file, of nobody", "--hidden", byHidden, 2, func(o map[string]*entry) {
+			o["/secret"].UID, o["/secret"].GID = p(uint32(65534)), p(uint32(65534))
+			fails("/secret", "open", "EACCES")(o)
+		}},
 		{"owner, and whom it admits", "--owner 9:9", byOwner, 2, func(o map[string]*entry) {
 			o["/private"].UID, o["/private"].GID = p(uint32(9)), p(uint32(9))
 			fails("/private", "open", "EACCES")(o)

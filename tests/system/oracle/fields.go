@@ -59,6 +59,9 @@ func (c *comparison) modes(e, o *entry) {
 // setid are the bits of a mode with which a program runs as its owner or group.
 const setid = 0o6000
 
+// nobody owns what no account of the user namespace does.
+var nobody = owner{65534, 65534}
+
 func (c *comparison) owners(e, o *entry) {
 	if !c.compared["uid"] || !c.compared["gid"] || e.UID == nil || o.UID == nil {
 		return
@@ -68,6 +71,8 @@ func (c *comparison) owners(e, o *entry) {
 	case ordinary == other:
 	case c.owner != nil && other == *c.owner:
 		c.counts[byOwner]++
+	case c.hidden && e.shut() && other == nobody:
+		c.counts[byHidden]++
 	default:
 		c.differ(e.Path, "owner", fmt.Sprintf("%d:%d", ordinary.uid, ordinary.gid), fmt.Sprintf("%d:%d", other.uid, other.gid))
 	}
@@ -164,7 +169,7 @@ func (c *comparison) content(e, o *entry) {
 				c.counts[byENOTSUP]++
 			}
 		}
-		if c.hidden && e.Type == kindFile && e.closed() && len(e.Errors) == 0 && refused(faults, "read") && o.Hash == "" {
+		if c.hidden && e.shut() && len(e.Errors) == 0 && refused(faults, "open") && o.Hash == "" {
 			c.counts[byHidden]++
 			return
 		}

@@ -72,9 +72,9 @@ func (v *View) child(parent *node, name string) *node {
 		return nil
 	}
 	var st unix.Stat_t
-	n, err := v.know(parent, c, &st)
-	if err != nil {
+	if err := v.statChild(parent, c, &st); err != nil {
 		return nil
 	}
+	n, _ := v.table.enter(parent, c, &st)
 	return n
 }

@@ -23,6 +23,8 @@ type node struct {
 	lower  []int  // further layers of a directory, topmost first
 	sealed bool   // a directory in which nothing beneath the view shows
 
+	access atomic.Int32 // of a file: see View.closed
+
 	refs uint64   // the kernel's look-ups, guarded by table.mu; 0 once forgotten
 	link *linkKey // of a file with several names
 
@@ -119,11 +121,12 @@ func (t *table) get(id uint64) *node {
 	return t.nodes[id]
 }
 
-// enter counts one look-up of c, a child of parent with metadata st, and gives its node.
-func (t *table) enter(parent *node, c *child, st *unix.Stat_t) *node {
+// enter counts one look-up of c, a child of parent with metadata st, and gives its
+// node, and whether this is the first look-up of it.
+func (t *table) enter(parent *node, c *child, st *unix.Stat_t) (n *node, first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := c.node
+	n = c.node
 	key := linkKey{c.Layer, st.Ino}
 	hard := st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
 	if hard && (n == nil || n.refs == 0) {
@@ -143,7 +146,7 @@ func (t *table) enter(parent *node, c *child, st *unix.Stat_t) *node {
 	}
 	c.node = n
 	n.refs++
-	return n
+	return n, n.refs == 1
 }
 
 // forget takes look-ups back, and gives the node if these were the last.
