@@ -75,6 +75,6 @@ func (v *View) child(parent *node, name string) *node {
 	if err := v.statChild(parent, c, &st); err != nil {
 		return nil
 	}
-	n, _ := v.table.enter(parent, c, &st)
+	n, _ := v.enterNode(parent, c, &st)
 	return n
 }

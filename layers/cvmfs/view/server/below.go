@@ -32,14 +32,18 @@ func (v *View) deletes(n *node) func(name string) bool {
 // cannot be looked at may be there. Where something else than a directory is on
 // the way, it hides those of the path that are stacked beneath.
 func exists(root int, dir, name string) (there, hides bool) {
-	fd, err := beneath.Open(root, dir, unix.O_PATH|unix.O_DIRECTORY)
+	fd := -1
+	err := call(func() (err error) {
+		fd, err = beneath.Open(root, dir, unix.O_PATH|unix.O_DIRECTORY)
+		return err
+	})
 	if beneath.Odd(err) {
 		return false, true
 	}
 	if err == nil {
 		defer unix.Close(fd)
 		var st unix.Stat_t
-		err = unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+		err = call(func() error { return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
 	}
 	return !errors.Is(err, unix.ENOENT), false
 }

@@ -6,8 +6,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
-
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 )
 
 // A file that this process may not read must fail at open. The kernel does not ask
@@ -74,8 +72,8 @@ func (v *View) refused(n *node) bool {
 		return errors.Is(err, unix.EACCES)
 	}
 	defer unix.Close(fd)
-	_, err = beneath.Retry(func() (int, error) {
-		return 0, unix.Faccessat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.R_OK, 0)
+	err = call(func() error {
+		return unix.Faccessat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.R_OK, 0)
 	})
 	return errors.Is(err, unix.EACCES)
 }

@@ -33,7 +33,8 @@ type layer struct {
 	stat  unix.Stat_t   // of the layer directory
 	fs    unix.Statfs_t // of its file system
 	magic bool          // the layer is behind a CVMFS client: there are magic attributes, and inode numbers change
-	xattr bool          // the file system may hold extended attributes of the layer's files
+	fuse  bool          // the file system is a FUSE server's
+	xattr bool          // it may hold extended attributes of the layer's files
 
 	opened   time.Time
 	verified atomic.Int64 // when it was in place the last time, in nanoseconds since opened
@@ -65,10 +66,11 @@ func statFS(layers []*layer) error {
 		same := slices.IndexFunc(layers[:i], func(other *layer) bool { return other.stat.Dev == l.stat.Dev })
 		if same >= 0 {
 			l.fs = layers[same].fs
-		} else if err := unix.Fstatfs(l.root, &l.fs); err != nil {
+		} else if err := call(func() error { return unix.Fstatfs(l.root, &l.fs) }); err != nil {
 			return fmt.Errorf("reading the file system of layer %q: %w", l.Path, cvmfs.FromFS(err))
 		}
-		l.xattr = l.fs.Type != unix.FUSE_SUPER_MAGIC
+		l.fuse = l.fs.Type == unix.FUSE_SUPER_MAGIC
+		l.xattr = !l.fuse
 	}
 	return nil
 }
@@ -90,9 +92,12 @@ func openLayer(s spec.Layer) (*layer, error) {
 	}
 	l.root = fd
 	hash := ""
-	if err = unix.Fstat(fd, &l.stat); err == nil && !l.Store {
-		hash, err = cvmfs.CatalogHash(fd)
-	}
+	err = call(func() (err error) {
+		if err = unix.Fstat(fd, &l.stat); err == nil && !l.Store {
+			hash, err = cvmfs.CatalogHash(fd)
+		}
+		return err
+	})
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("reading layer %q: %w", s.Path, cvmfs.FromFS(err))
@@ -106,17 +111,28 @@ func openLayer(s spec.Layer) (*layer, error) {
 }
 
 // open opens the layer's directory.
-func (l *layer) open() (int, error) {
+func (l *layer) open() (fd int, err error) {
 	if !l.Store {
 		return openRoot(l.Path, unix.O_RDONLY)
 	}
-	fd, err := unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	err = call(func() error {
+		fd, err = unix.Open(l.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
 	return fd, cvmfs.FromFS(err)
 }
 
 // openRoot opens a layer directory beneath its repository, as the look-up did:
 // what was a directory then may be a link out of the repository now.
-func openRoot(path string, flags int) (int, error) {
+func openRoot(path string, flags int) (fd int, err error) {
+	err = call(func() error {
+		fd, err = openBeneath(path, flags)
+		return err
+	})
+	return fd, err
+}
+
+func openBeneath(path string, flags int) (int, error) {
 	repository, d, err := cvmfs.SplitLayerPath(path)
 	if err != nil {
 		return -1, err
@@ -212,7 +228,11 @@ func (l *layer) verifyCatalog(fd int) error {
 	if l.CatalogHash == "" {
 		return nil
 	}
-	hash, err := cvmfs.CatalogHash(fd)
+	hash := ""
+	err := call(func() (err error) {
+		hash, err = cvmfs.CatalogHash(fd)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -237,13 +257,5 @@ func status(err error) fuse.Status {
 		return fuse.Status(errno)
 	default:
 		return fuse.EIO
-	}
-}
-
-func retry(f func() error) error {
-	for {
-		if err := f(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
 	}
 }

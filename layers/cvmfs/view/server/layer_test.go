@@ -32,14 +32,14 @@ func TestEmptyIsVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &node{parent: v.root, name: "d", mode: unix.S_IFDIR}
-	if l, err := v.readDir(d, 0); err != nil || len(l.Entries) != 0 {
+	if l, err := v.readDir(d, 0, newRoom(maxNames)); err != nil || len(l.Entries) != 0 {
 		t.Fatalf("an empty directory: %v, %v", l, err)
 	}
 	// Moved away: what is open lists as before, without an error.
 	if err := os.Rename(path, path+".gone"); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := v.readDir(d, 0); !errors.Is(err, cvmfs.ErrLayerUnknown) {
+	if l, err := v.readDir(d, 0, newRoom(maxNames)); !errors.Is(err, cvmfs.ErrLayerUnknown) {
 		t.Errorf("a directory of a removed layer: %v, %v", l, err)
 	}
 }

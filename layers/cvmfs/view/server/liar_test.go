@@ -2,8 +2,10 @@ package server
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -30,6 +32,11 @@ type lie struct {
 	denied   fuse.Status
 	children map[string]*lie
 	endless  bool // a directory that holds itself
+	names    int  // as many more names in a directory, each of this file
+	ino      uint64
+	nlink    uint32
+	reads    fuse.Status // what a read gives, if not the text
+	asked    atomic.Int32
 
 	once sync.Once
 	list []fuse.DirEntry // in an order that stays
@@ -95,14 +102,21 @@ func (l *liar) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 	id := uint64(len(l.nodes) + 1)
 	l.nodes[id] = child
 	l.mu.Unlock()
-	out.NodeId, out.Ino, out.Mode, out.Size, out.Nlink = id, id, child.mode, child.size, 1
+	out.NodeId = id
+	child.attr(id, &out.Attr)
 	return fuse.OK
 }
 
 func (l *liar) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	n := l.get(in.NodeId)
-	out.Ino, out.Mode, out.Size, out.Nlink = in.NodeId, n.mode, n.size, 1
+	l.get(in.NodeId).attr(in.NodeId, &out.Attr)
 	return fuse.OK
+}
+
+func (c *lie) attr(id uint64, out *fuse.Attr) {
+	out.Ino, out.Mode, out.Size, out.Nlink = id, c.mode, c.size, max(c.nlink, 1)
+	if c.ino != 0 {
+		out.Ino = c.ino
+	}
 }
 
 func (l *liar) Open(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
@@ -111,7 +125,12 @@ func (l *liar) Open(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fuse.S
 }
 
 func (l *liar) Read(_ <-chan struct{}, in *fuse.ReadIn, _ []byte) (fuse.ReadResult, fuse.Status) {
-	text := l.get(in.NodeId).text
+	n := l.get(in.NodeId)
+	n.asked.Add(1)
+	if n.reads != fuse.OK {
+		return nil, n.reads
+	}
+	text := n.text
 	text = text[min(in.Offset, uint64(len(text))):]
 	return fuse.ReadResultData([]byte(text[:min(len(text), int(in.Size))])), fuse.OK
 }
@@ -147,6 +166,9 @@ func (l *liar) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLis
 		n.list = []fuse.DirEntry{{Name: ".", Mode: unix.S_IFDIR}, {Name: "..", Mode: unix.S_IFDIR}}
 		if n.endless {
 			n.list = append(n.list, fuse.DirEntry{Name: "again", Mode: unix.S_IFDIR})
+		}
+		for i := range n.names {
+			n.list = append(n.list, fuse.DirEntry{Name: strconv.Itoa(i), Mode: unix.S_IFREG})
 		}
 		for name, child := range n.children {
 			kind := child.mode

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ import (
 // read or search is shown with its metadata, can be entered and written to, and
 // holds nothing; what is beneath is hidden, too, because nobody knows what of
 // it was deleted.
-func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
+func (v *View) readDir(n *node, l int, room *room) (listing merge.Listing, err error) {
 	dir, err := v.dir(n, l)
 	if err != nil {
 		return listing, err
@@ -33,7 +34,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 		return listing, err
 	}
 	defer unix.Close(fd)
-	if listing.Entries, err = v.getdents(fd, listing.Overlay); err != nil {
+	if listing.Entries, err = v.getdents(fd, listing.Overlay, room); err != nil {
 		return listing, err
 	}
 	if listing.Overlay {
@@ -50,7 +51,7 @@ func (v *View) readDir(n *node, l int) (listing merge.Listing, err error) {
 		})
 	}
 	for _, i := range merge.Deletes(listing.Entries) {
-		if hollow, err := v.hollow(fd, listing.Entries[i].Name, 0); err != nil {
+		if hollow, err := v.hollow(fd, listing.Entries[i].Name, 0, room); err != nil {
 			return listing, err
 		} else if hollow {
 			listing.Entries[i].Type = merge.Hollow
@@ -68,7 +69,7 @@ func openDir(parent int, name string) (int, error) {
 // findDir opens a directory; -1 for one that the user may not open so, or that does
 // not allow access.
 func findDir(parent int, name string, flags int, access uint32) (fd int, err error) {
-	err = retry(func() error {
+	err = call(func() error {
 		fd, err = beneath.Step(parent, name, flags|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 		return err
 	})
@@ -78,7 +79,7 @@ func findDir(parent int, name string, flags int, access uint32) (fd int, err err
 	if err != nil {
 		return -1, err
 	}
-	return allowed(fd, access), nil
+	return allowed(fd, access)
 }
 
 // reopenDir is openDir for the descriptor of a directory of the view. A layer's own
@@ -95,17 +96,21 @@ func reopenDir(n *node, dir int) (int, error) {
 		unix.Close(fd)
 		return -1, err
 	}
-	return allowed(fd, unix.X_OK), nil
+	return allowed(fd, unix.X_OK)
 }
 
 // allowed gives an open directory back, or closes it and gives -1 if it does not
-// allow the user access.
-func allowed(dir int, access uint32) int {
-	if err := unix.Faccessat(dir, ".", access, 0); errors.Is(err, unix.EACCES) {
-		unix.Close(dir)
-		return -1
+// allow the user access. What else the question fails of is no permission, but an error.
+func allowed(dir int, access uint32) (int, error) {
+	err := call(func() error { return unix.Faccessat(dir, ".", access, 0) })
+	if err == nil {
+		return dir, nil
 	}
-	return dir
+	unix.Close(dir)
+	if errors.Is(err, unix.EACCES) {
+		err = nil
+	}
+	return -1, err
 }
 
 // overlayOpaque says whether a directory in overlayfs's form hides what lower
@@ -116,7 +121,11 @@ func (l *layer) overlayOpaque(fd int, path string) (bool, error) {
 	}
 	var buf [1]byte
 	for _, attr := range []string{"user.overlay.opaque", "trusted.overlay.opaque"} {
-		n, err := unix.Fgetxattr(fd, attr, buf[:])
+		n := 0
+		err := call(func() (err error) {
+			n, err = unix.Fgetxattr(fd, attr, buf[:])
+			return err
+		})
 		switch {
 		case n == 1 && buf[0] == 'y':
 			return true, nil
@@ -127,13 +136,29 @@ func (l *layer) overlayOpaque(fd int, path string) (bool, error) {
 	return false, nil
 }
 
+// maxNames is how many names a directory may have, those in all its layers together,
+// and those that are looked through to know what it deletes. What a repository says
+// takes some 350 bytes a name, and may have no end.
+const maxNames = 1 << 20
+
+var errTooMany = errors.New("a directory has too many names")
+
+// room is how many more names one directory may take.
+type room struct{ left atomic.Int64 }
+
+func newRoom(names int64) *room {
+	r := &room{}
+	r.left.Store(names)
+	return r
+}
+
 // maxHollow is how deep directories of nothing but markers are looked into. Each
 // level takes a descriptor.
 const maxHollow = 32
 
 // hollow says whether a directory holds markers, or directories of markers,
 // and nothing else.
-func (v *View) hollow(parent int, name string, depth int) (bool, error) {
+func (v *View) hollow(parent int, name string, depth int, room *room) (bool, error) {
 	if depth == maxHollow {
 		return false, fmt.Errorf("%q: directories of markers, %d deep: %w", name, depth, unix.ELOOP)
 	}
@@ -142,7 +167,7 @@ func (v *View) hollow(parent int, name string, depth int) (bool, error) {
 		return false, err
 	}
 	defer unix.Close(fd)
-	entries, err := v.getdents(fd, false)
+	entries, err := v.getdents(fd, false, room)
 	if err != nil {
 		return false, err
 	}
@@ -155,7 +180,7 @@ func (v *View) hollow(parent int, name string, depth int) (bool, error) {
 		case e.Type != merge.Dir:
 			return false, nil
 		default:
-			if hollow, err := v.hollow(fd, e.Name, depth+1); !hollow || err != nil {
+			if hollow, err := v.hollow(fd, e.Name, depth+1, room); !hollow || err != nil {
 				return false, err
 			}
 		}
@@ -169,13 +194,13 @@ func (v *View) hollow(parent int, name string, depth int) (bool, error) {
 var direntBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // getdents lists an open directory of a layer, which is in overlayfs's form or not.
-func (v *View) getdents(fd int, overlay bool) ([]merge.Entry, error) {
+func (v *View) getdents(fd int, overlay bool, room *room) ([]merge.Entry, error) {
 	var entries []merge.Entry
 	buf := direntBuffers.Get().(*[32 << 10]byte)
 	defer direntBuffers.Put(buf)
 	for {
 		var n int
-		err := retry(func() (err error) {
+		err := call(func() (err error) {
 			n, err = unix.ReadDirent(fd, buf[:])
 			return err
 		})
@@ -188,7 +213,10 @@ func (v *View) getdents(fd int, overlay bool) ([]merge.Entry, error) {
 		for rest := buf[:n]; len(rest) > 0; {
 			var d fuse.DirEntry
 			rest = rest[d.Parse(rest):]
-			if d.Name == "." || d.Name == ".." {
+			if room.left.Add(-1) < 0 {
+				return nil, fmt.Errorf("%w: more than %d", errTooMany, maxNames)
+			}
+			if d.Name == "." || d.Name == ".." || len(d.Name) > unix.NAME_MAX { // nobody could look it up
 				continue
 			}
 			e, err := entry(fd, d)
@@ -210,7 +238,7 @@ func entry(dir int, d fuse.DirEntry) (merge.Entry, error) {
 	var rdev uint64
 	if e.DType == unix.DT_UNKNOWN || e.DType == unix.DT_CHR {
 		var st unix.Stat_t
-		if err := retry(func() error { return unix.Fstatat(dir, d.Name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		if err := call(func() error { return unix.Fstatat(dir, d.Name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 			return e, err
 		}
 		e.DType, rdev = uint8(st.Mode>>12)&0xf, st.Rdev

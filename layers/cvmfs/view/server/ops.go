@@ -52,8 +52,14 @@ func (v *View) enterListed(parent *node, c *child, out *fuse.EntryOut) bool {
 	return true
 }
 
+// enterNode counts one look-up of c. What a FUSE server says of inode numbers and
+// links may not be true: there, each name is a file of its own.
+func (v *View) enterNode(parent *node, c *child, st *unix.Stat_t) (n *node, first bool) {
+	return v.table.enter(parent, c, st, !v.layers[c.Layer].fuse)
+}
+
 func (v *View) enterAs(parent *node, c *child, st *unix.Stat_t, out *fuse.EntryOut) {
-	n, first := v.table.enter(parent, c, st)
+	n, first := v.enterNode(parent, c, st)
 	v.attr(n, st, &out.Attr)
 	out.NodeId, out.Generation = n.id, v.generation
 	out.SetEntryTimeout(forever)
@@ -155,7 +161,7 @@ func (v *View) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadRe
 	// A short read means the end to the kernel, so only the end may be short.
 	for done < size {
 		var got int
-		err := retry(func() (err error) {
+		err := call(func() (err error) {
 			got, err = unix.Pread(f.fd, buf[done:size], int64(in.Offset)+int64(done))
 			return err
 		})

@@ -85,7 +85,7 @@ func TestReplacedByAnotherType(t *testing.T) {
 			if e, err := v.dir(d, 0); err == nil {
 				t.Errorf("a directory was opened: %+v", e)
 			}
-			if l, err := v.readDir(d, 0); err == nil {
+			if l, err := v.readDir(d, 0, newRoom(maxNames)); err == nil {
 				t.Errorf("a directory was listed: %+v", l)
 			}
 			if _, err := v.opaqueAt(v.root, "d", 0); err == nil {

@@ -132,6 +132,7 @@ func open(fd int, specs *json.Decoder) (*prepared, error) {
 	if err := confineTo(s.Layers); err != nil {
 		return nil, err
 	}
+	startThreads()
 	v, err := New(s, limit)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (v *View) openAt(n *node, l int, flags int) (fd int, err error) {
 		return -1, err
 	}
 	defer v.dirs.put(parent)
-	err = retry(func() error {
+	err = call(func() error {
 		fd, err = beneath.Step(parent.fd, n.name, flags|unix.O_NOFOLLOW)
 		return err
 	})
@@ -54,7 +54,11 @@ func (v *View) file(n *node) (*fdEntry, error) {
 			return -1, 0, err
 		}
 		defer unix.Close(path)
-		fd, size, err := beneath.Regular(path)
+		fd, size := -1, int64(0)
+		err = call(func() (err error) {
+			fd, size, err = beneath.Regular(path)
+			return err
+		})
 		if errors.Is(err, beneath.ErrNotRegular) {
 			err = fmt.Errorf("file %q changed its type: %w", n.name, unix.ESTALE)
 		}
@@ -76,7 +80,7 @@ func (v *View) stat(parent *node, name string, l int, st *unix.Stat_t) error {
 		return err
 	}
 	defer v.dirs.put(dir)
-	if err := retry(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+	if err := call(func() error { return unix.Fstatat(dir.fd, name, st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return err
 	}
 	return v.layers[l].verify(false)
@@ -105,7 +109,7 @@ func (v *View) opaqueAt(parent *node, name string, l int) (bool, error) {
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	err = retry(func() error { return unix.Fstatat(fd, whiteout.OpaqueName, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	err = call(func() error { return unix.Fstatat(fd, whiteout.OpaqueName, &st, unix.AT_SYMLINK_NOFOLLOW) })
 	if errors.Is(err, unix.ENOENT) {
 		return false, nil
 	}
@@ -123,7 +127,7 @@ func (v *View) dirIno(n *node) (uint64, error) {
 	}
 	defer v.dirs.put(dir)
 	var st unix.Stat_t
-	err = retry(func() error { return unix.Fstat(dir.fd, &st) })
+	err = call(func() error { return unix.Fstat(dir.fd, &st) })
 	return v.number(n, st.Ino), err
 }
 
@@ -134,7 +138,11 @@ func (v *View) readlink(parent *node, name string, l int) ([]byte, error) {
 		return nil, err
 	}
 	defer v.dirs.put(dir)
-	target, err := beneath.Readlink(dir.fd, name, v.layers[l].magic)
+	var target []byte
+	err = call(func() (err error) {
+		target, err = beneath.Readlink(dir.fd, name, v.layers[l].magic)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -122,13 +122,14 @@ func (t *table) get(id uint64) *node {
 }
 
 // enter counts one look-up of c, a child of parent with metadata st, and gives its
-// node, and whether this is the first look-up of it.
-func (t *table) enter(parent *node, c *child, st *unix.Stat_t) (n *node, first bool) {
+// node, and whether this is the first look-up of it. Files with one inode number are
+// one node if links says that the number can be relied on.
+func (t *table) enter(parent *node, c *child, st *unix.Stat_t, links bool) (n *node, first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n = c.node
 	key := linkKey{c.Layer, st.Ino}
-	hard := st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
+	hard := links && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
 	if hard && (n == nil || n.refs == 0) {
 		n = t.links[key]
 	}
@@ -197,9 +198,9 @@ func (v *View) list(n *node) (*listing, error) {
 		return l, nil
 	}
 	layers := n.layers()
-	raw := make([]merge.Listing, len(layers))
+	raw, room := make([]merge.Listing, len(layers)), newRoom(v.maxNames)
 	i, err := sideBySide(len(layers), func(i int) (err error) {
-		raw[i], err = v.readDir(n, layers[i])
+		raw[i], err = v.readDir(n, layers[i], room)
 		return err
 	})
 	if err != nil {

@@ -18,18 +18,18 @@ func TestHardLinks(t *testing.T) {
 	root.listing.Store(&names)
 	a, b := &names.children[0], &names.children[1]
 
-	first, _ := table.enter(root, a, st)
-	if again, _ := table.enter(root, b, st); again != first {
+	first, _ := table.enter(root, a, st, true)
+	if again, _ := table.enter(root, b, st, true); again != first {
 		t.Fatal("two names, two nodes")
 	}
 	if table.forget(first.id, 1) != nil || table.forget(first.id, 1) != first {
 		t.Fatal("forgotten after the wrong number of look-ups")
 	}
-	second, _ := table.enter(root, a, st)
+	second, _ := table.enter(root, a, st, true)
 	if second == first || second.id == first.id {
 		t.Fatal("a forgotten node came back")
 	}
-	if again, _ := table.enter(root, b, st); again != second {
+	if again, _ := table.enter(root, b, st, true); again != second {
 		t.Error("two names, two nodes, after the first was forgotten")
 	}
 	if table.forget(second.id, 2) != second {

@@ -58,6 +58,7 @@ type View struct {
 	openOK     bool          // the kernel does not know that an open need not be asked for
 	dirOK      bool          // the same for directories
 	plusTime   time.Duration // as the constant
+	maxNames   int64         // likewise
 	walk       atomic.Int32  // how many directories more come with attributes, for who walks
 	ahead      sync.Once     // see listAhead
 }
@@ -83,6 +84,7 @@ func newView(s spec.Spec, layers []*layer, maxFDs int) (*View, error) {
 		layers:        layers,
 		noDevices:     s.NoDevices,
 		plusTime:      plusTime,
+		maxNames:      maxNames,
 		generation:    uint64(rand.Uint32()),
 		dirs:          newFDCache(maxFDs / 2),
 		files:         newFDCache(maxFDs / 2),

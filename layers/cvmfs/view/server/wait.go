@@ -2,8 +2,10 @@ package server
 
 import (
 	"encoding/binary"
+	"os"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -11,6 +13,10 @@ import (
 
 // slow is when a request has taken so long that somebody looks after it.
 const slow = time.Second
+
+// killable is the longest that an answer may take once the program that waits got a
+// signal, from the signal on. podman waits 5 s for a container to go that it has killed.
+const killable = 3 * time.Second
 
 // bounded is a View that does not wait for its repository without end where that
 // is worse than an error. While a container starts, podman holds locks, and with
@@ -29,12 +35,16 @@ type bounded struct {
 	// reply answers a request of the kernel's in the place of the one that is
 	// at it. The kernel takes the first answer, and no further one.
 	reply func(unique uint64, errno unix.Errno)
+	// gone says that the kernel has dropped the connection, and exit ends the process:
+	// it would wait for what is under way.
+	gone func() bool
+	exit func()
 }
 
 // newBounded bounds the answers to what comes from the FUSE connection fd.
 func newBounded(v *View, fd int) *bounded {
 	return &bounded{
-		View: v, slow: slow, since: time.Now(), start: v.Timeout, kill: v.AnswerTimeout,
+		View: v, slow: slow, since: time.Now(), start: v.Timeout, kill: min(v.AnswerTimeout, killable),
 		reply: func(unique uint64, errno unix.Errno) {
 			b := make([]byte, 0, 16) // struct fuse_out_header, linux/fuse.h
 			b = binary.NativeEndian.AppendUint32(b, uint32(cap(b)))
@@ -42,7 +52,24 @@ func newBounded(v *View, fd int) *bounded {
 			b = binary.NativeEndian.AppendUint64(b, unique)
 			_, _ = unix.Write(fd, b) // who asked may have gone, or been answered this moment
 		},
+		gone: func() bool { return dropped(fd) },
+		exit: func() { os.Exit(0) },
 	}
+}
+
+// dropped says whether the kernel has dropped the FUSE connection fd.
+func dropped(fd int) bool {
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC) // poll and epoll_wait are not among the calls that are left
+	if err != nil {
+		return false
+	}
+	defer unix.Close(poll)
+	var event unix.EpollEvent // none is asked for: an error is told all the same
+	if err := unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		return false
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(poll), uintptr(unsafe.Pointer(&event)), 1, 0, 0, 0)
+	return errno == 0 && n == 1 && event.Events&unix.EPOLLERR != 0
 }
 
 // request is one of the kernel's, for which the repository may have to be asked.
@@ -51,46 +78,61 @@ type request struct {
 	unique uint64
 	signal <-chan struct{} // closed when the program that waits got one
 	begun  time.Time
+	timer  *time.Timer
 
-	mu    sync.Mutex
-	timer *time.Timer
-	hit   time.Time // when the signal was noticed
-	over  bool
+	mu       sync.Mutex
+	done     chan struct{} // once it is watched: closed at its end
+	over     bool
+	answered bool // in its place
 }
 
 func (b *bounded) begin(signal <-chan struct{}, h *fuse.InHeader) *request {
 	r := &request{bounded: b, unique: h.Unique, signal: signal, begun: time.Now()}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.timer = time.AfterFunc(b.slow, r.look)
+	r.timer = time.AfterFunc(b.slow, r.watch)
 	return r
 }
 
-// look answers for a request that has taken too long, or comes again.
-func (r *request) look() {
+// watch looks after a request that is slow, until its end.
+func (r *request) watch() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.over {
+		r.mu.Unlock()
 		return
 	}
-	now := time.Now()
-	if r.hit.IsZero() {
+	r.done = make(chan struct{})
+	r.mu.Unlock()
+	tick := time.NewTicker(r.slow)
+	defer tick.Stop()
+	answered, signal, kill := false, r.signal, (<-chan time.Time)(nil)
+	for {
+		if r.gone() {
+			r.exit()
+		}
+		if !answered && r.late(time.Now()) {
+			answered = r.answer(unix.EIO)
+		}
 		select {
-		case <-r.signal:
-			r.hit = now
-		default:
+		case <-r.done:
+			return
+		case <-signal:
+			signal = nil
+			kill = time.After(r.kill - r.slow) // it may have come when nobody looked yet
+		case <-kill:
+			answered = r.answer(unix.EINTR)
+		case <-tick.C:
 		}
 	}
-	switch {
-	case !r.hit.IsZero() && now.Sub(r.hit) >= r.kill:
-		r.over = true
-		r.reply(r.unique, unix.EINTR)
-	case r.late(now):
-		r.over = true
-		r.reply(r.unique, unix.EIO)
-	default:
-		r.timer.Reset(r.slow)
+}
+
+// answer answers in the place of whoever is at the request, once.
+func (r *request) answer(errno unix.Errno) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over && !r.answered {
+		r.answered = true
+		r.reply(r.unique, errno)
 	}
+	return true
 }
 
 // late says whether a start has waited for too long. What it asks then, as who
@@ -116,9 +158,11 @@ func (r *request) end() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	over := r.over
+	if !r.over && r.done != nil {
+		close(r.done)
+	}
 	r.over = true
-	return !over
+	return !r.answered
 }
 
 // Lookup is View's. A name that the kernel was not told of is not one that it will forget.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ func TestBounded(t *testing.T) {
 			if c.gaveUp != 0 {
 				b.gaveUp = time.Now().Add(-c.gaveUp)
 			}
+			b.gone = func() bool { return false }
 			replies := make(chan unix.Errno, 2)
 			b.reply = func(unique uint64, errno unix.Errno) {
 				if unique != 7 {
@@ -100,5 +102,44 @@ func TestReply(t *testing.T) {
 	must(t, binary.Read(bytes.NewReader(buf[:n]), binary.NativeEndian, &out))
 	if want := (fuse.OutHeader{Length: uint32(n), Status: -int32(unix.EINTR), Unique: 1 << 40}); out != want {
 		t.Errorf("%+v, want %+v", out, want)
+	}
+}
+
+// A connection that the kernel has dropped is known as such. A request that is under
+// way then does not keep the process.
+func TestDropped(t *testing.T) {
+	var fds [2]int
+	must(t, unix.Pipe2(fds[:], unix.O_CLOEXEC))
+	defer unix.Close(fds[1])
+	b := newBounded(viewOf(t, layerDirectory(t, "layer")), fds[1])
+	if b.gone() {
+		t.Error("a connection counts as dropped")
+	}
+	exited := make(chan bool)
+	b.slow, b.exit = time.Millisecond, sync.OnceFunc(func() { close(exited) })
+	b.root.reading.Lock() // as another request does that the repository keeps waiting
+	ended := make(chan bool)
+	go func() {
+		var out fuse.EntryOut
+		b.Lookup(make(chan struct{}), &fuse.InHeader{Unique: 7, NodeId: fuse.FUSE_ROOT_ID}, "f", &out)
+		close(ended)
+	}()
+	must(t, unix.Close(fds[0])) // a pipe that nobody reads gives the same event
+	<-exited
+	b.root.reading.Unlock()
+	<-ended
+}
+
+// However long the configuration lets a program wait, one that podman has killed is
+// gone before podman gives up.
+func TestKillable(t *testing.T) {
+	for _, c := range []struct{ configured, want time.Duration }{
+		{0, 0}, {time.Second, time.Second}, {10 * time.Second, 3 * time.Second}, {time.Hour, 3 * time.Second},
+	} {
+		v := viewOf(t, layerDirectory(t, "layer"))
+		v.AnswerTimeout = c.configured
+		if got := newBounded(v, -1).kill; got != c.want {
+			t.Errorf("timeout = %s: %s after a signal, want %s", c.configured, got, c.want)
+		}
 	}
 }

@@ -120,7 +120,11 @@ func (v *View) ownAttr(n *node, read func(path string, buf []byte) (int, error))
 		path = atFD(dir.fd, n.name)
 	}
 	buf := make([]byte, 64<<10) // XATTR_SIZE_MAX, XATTR_LIST_MAX
-	size, err := read(path, buf)
+	size := 0
+	err := call(func() (err error) {
+		size, err = read(path, buf)
+		return err
+	})
 	return buf[:max(size, 0)], err
 }
 
