@@ -6,8 +6,10 @@
 //
 // Each rule holds for every thread, also those to come:
 //
-//   - no new privileges, no core dumps, and no other process of the user, such as
-//     one of a container, looks into its memory;
+//   - no new privileges, and no core dumps, also not to a program that the kernel
+//     gives them to. A process of the same user namespace needs CAP_SYS_PTRACE to
+//     trace it. That does not keep out the user who made the namespace: outside of it
+//     he has all capabilities in it;
 //   - no capabilities but those asked for;
 //   - Landlock (Linux 5.13): of all file systems, only the trees that it is given
 //     can be opened, and only to be read; no TCP, no sockets with abstract names;
@@ -63,7 +65,7 @@ func Apply(r Rules) error {
 		return fmt.Errorf("switching core dumps off: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("hiding the process's memory: %w", err)
+		return fmt.Errorf("making the process not dumpable: %w", err)
 	}
 	landlocked, err := restrict(r.Trees)
 	if err != nil {

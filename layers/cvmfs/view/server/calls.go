@@ -10,7 +10,7 @@ import (
 // maxCalls bounds the system calls on layers that are under way at a time: each that
 // a repository keeps waiting holds a thread. More wait in line, as they would for the
 // client of the repository.
-const maxCalls = 32
+const maxCalls = 16
 
 // spareThreads are those of the Go runtime: its monitor, and one that starts others.
 const spareThreads = 4
