@@ -85,12 +85,19 @@ func Open(ctx context.Context, ref string, o Options) (*Image, error) {
 	var img v1.Image
 	var name string
 	switch transport, rest, _ := strings.Cut(ref, ":"); transport {
+	case "http":
+		return nil, fmt.Errorf("opening image %q: a registry's image is named without http://: type %s, and --plain-http for a registry without TLS",
+			ref, strings.TrimLeft(rest, "/"))
+	case "containers-storage", "dir", "docker-daemon", "oci-archive", "ostree", "sif", "tarball":
+		return nil, fmt.Errorf("opening image %q: %s: is not supported, copy the image into an OCI layout: skopeo copy %[1]s oci:DIR", ref, transport)
 	case "oci":
 		img, name, err = openLayout(rest, platform)
 	case "docker-archive":
 		img, name, err = openArchive(rest)
 	default:
-		img, name, err = openRegistry(ctx, strings.TrimPrefix(ref, "docker://"), platform, o)
+		// https:// is how DUCC names images, and registries' pages show them.
+		rest := strings.TrimPrefix(strings.TrimPrefix(ref, "docker://"), "https://")
+		img, name, err = openRegistry(ctx, rest, platform, o)
 	}
 	if err == nil && o.Name != "" {
 		name, err = givenName(o.Name)
@@ -105,7 +112,7 @@ func Open(ctx context.Context, ref string, o Options) (*Image, error) {
 	for i := range out.Layers {
 		out.Layers[i].fetch(img, strings.HasPrefix(ref, "docker-archive:"))
 	}
-	if asked := platform.OS + "/" + platform.Architecture; o.Platform != "" && !isPlatform(out.Platform, asked) {
+	if asked := platform[0].OS + "/" + platform[0].Architecture; o.Platform != "" && !isPlatform(out.Platform, asked) {
 		return nil, fmt.Errorf("opening image %q: %w: it is for %s, not %s", ref, ErrNoImage, out.Platform, asked)
 	}
 	return out, nil

@@ -3,55 +3,74 @@ package source
 import (
 	"errors"
 	"fmt"
-	"runtime"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 )
-
-func parsePlatform(s string) (v1.Platform, error) {
-	if s == "" {
-		return v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, nil
-	}
-	p, err := v1.ParsePlatform(s)
-	if err != nil {
-		return v1.Platform{}, fmt.Errorf("parsing platform %q: %w", s, err)
-	}
-	if p.OS == "" || p.Architecture == "" {
-		return v1.Platform{}, fmt.Errorf("parsing platform %q: want os/arch or os/arch/variant", s)
-	}
-	return *p, nil
-}
 
 // isPlatform compares os/arch; a config often leaves the variant out.
 func isPlatform(have, want string) bool {
 	return have == want || strings.HasPrefix(have, want+"/") || strings.HasPrefix(have, want+":")
 }
 
-// fromIndex chooses the first image of the platform.
-func fromIndex(index v1.ImageIndex, platform v1.Platform) (v1.Image, error) {
+// zstdAnnotation marks an image of an index whose layers are compressed with
+// zstd. podman prefers it to one of the same platform with gzip.
+const zstdAnnotation = "io.github.containers.compression.zstd"
+
+// fromIndex chooses the image that podman chooses.
+func fromIndex(index v1.ImageIndex, wanted []v1.Platform) (v1.Image, error) {
 	manifest, err := index.IndexManifest()
 	if err != nil {
 		return nil, fmt.Errorf("reading index: %w", err)
 	}
-	return choose(index, manifest.Manifests, platform)
+	return choose(index, manifest.Manifests, wanted, manifest.MediaType != types.DockerManifestList)
 }
 
-// choose takes the first of the descriptors that is an image of the platform.
-// An entry that states no platform is taken only if it is the only one.
-func choose(index v1.ImageIndex, among []v1.Descriptor, platform v1.Platform) (v1.Image, error) {
-	var have []string
+// candidate is an entry of an index that will do.
+type candidate struct {
+	v1.Descriptor
+	rank int // of its platform; the last for one that states none
+	zstd bool
+}
+
+// candidates sorts the entries of an index that will do, the best first, and
+// says what the others are for. An entry that states no platform will do if it
+// is the only one, or in an OCI index.
+func candidates(among []v1.Descriptor, wanted []v1.Platform, oci bool) (fit []candidate, others []string) {
 	for _, d := range among {
-		if d.Platform == nil && len(among) > 1 && !d.MediaType.IsIndex() {
-			have = append(have, "an image for an unstated platform")
+		c := candidate{Descriptor: d, rank: len(wanted), zstd: oci && d.Annotations[zstdAnnotation] == "true"}
+		switch {
+		case d.Platform != nil:
+			if c.rank = rank(*d.Platform, wanted); c.rank < 0 {
+				others = append(others, d.Platform.String())
+				continue
+			}
+		case !oci && len(among) > 1 && !d.MediaType.IsIndex():
+			others = append(others, "an image for an unstated platform")
 			continue
 		}
-		if d.Platform != nil && !d.Platform.Satisfies(platform) {
-			have = append(have, d.Platform.String())
-			continue
+		fit = append(fit, c)
+	}
+	slices.SortStableFunc(fit, func(a, b candidate) int {
+		if a.rank != b.rank || a.zstd == b.zstd {
+			return a.rank - b.rank
 		}
+		if a.zstd {
+			return -1
+		}
+		return 1
+	})
+	return fit, others
+}
+
+// choose takes the best of the descriptors that is an image.
+func choose(index v1.ImageIndex, among []v1.Descriptor, wanted []v1.Platform, oci bool) (v1.Image, error) {
+	fit, others := candidates(among, wanted, oci)
+	for _, d := range fit {
 		switch {
 		case d.MediaType.IsIndex():
 			nested, err := index.ImageIndex(d.Digest)
@@ -61,9 +80,9 @@ func choose(index v1.ImageIndex, among []v1.Descriptor, platform v1.Platform) (v
 			if err := checkManifest(nested, d.Digest); err != nil {
 				return nil, err
 			}
-			img, err := fromIndex(nested, platform)
+			img, err := fromIndex(nested, wanted)
 			if errors.Is(err, ErrNoImage) {
-				have = append(have, "an index without it")
+				others = append(others, "an index without it")
 				continue
 			}
 			return img, err
@@ -74,10 +93,10 @@ func choose(index v1.ImageIndex, among []v1.Descriptor, platform v1.Platform) (v
 			}
 			return img, checkManifest(img, d.Digest)
 		default:
-			have = append(have, string(d.MediaType))
+			others = append(others, string(d.MediaType))
 		}
 	}
-	return nil, fmt.Errorf("%w for %s: the index has %s", ErrNoImage, platform, strings.Join(have, ", "))
+	return nil, fmt.Errorf("%w for %s: the index has %s", ErrNoImage, wanted[0], strings.Join(others, ", "))
 }
 
 // checkManifest holds a manifest's bytes against the digest it is named by: an

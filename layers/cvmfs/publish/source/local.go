@@ -25,7 +25,7 @@ func splitPath(s string) (path, tag string) {
 
 // openLayout reads an OCI image layout. With no tag, the layout's index is
 // treated like any other: one image, or one for the platform.
-func openLayout(s string, platform v1.Platform) (v1.Image, string, error) {
+func openLayout(s string, platform []v1.Platform) (v1.Image, string, error) {
 	path, tag := splitPath(s)
 	dir, err := layout.FromPath(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func openLayout(s string, platform v1.Platform) (v1.Image, string, error) {
 	} else if len(among) == 1 {
 		tag = among[0].Annotations[imagespec.AnnotationRefName]
 	}
-	img, err := choose(index, among, platform)
+	img, err := choose(index, among, platform, false)
 	if err != nil {
 		return nil, "", err
 	}

@@ -14,7 +14,7 @@ import (
 
 // openRegistry asks a registry. Credentials come from where docker and podman
 // keep them.
-func openRegistry(ctx context.Context, ref string, platform v1.Platform, o Options) (v1.Image, string, error) {
+func openRegistry(ctx context.Context, ref string, platform []v1.Platform, o Options) (v1.Image, string, error) {
 	var opts []name.Option
 	if o.PlainHTTP || o.SkipTLSVerify {
 		opts = append(opts, name.Insecure)

@@ -3,6 +3,7 @@ package source_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -77,6 +78,68 @@ func TestPlatform(t *testing.T) {
 	}
 }
 
+// TestVariants has indexes in which podman's choice is not the first that would run.
+func TestVariants(t *testing.T) {
+	host := imagetest.Registry(t, nil)
+	for i, tc := range []struct{ has, platform, want string }{
+		{"linux/amd64/v2 linux/amd64", "linux/amd64", "linux/amd64"},
+		{"linux/amd64 linux/amd64/v2", "linux/amd64", "linux/amd64"},
+		{"linux/amd64/v3 linux/amd64/v2 linux/amd64", "linux/amd64", "linux/amd64"},
+		{"linux/amd64/v2 linux/amd64", "linux/amd64/v2", "linux/amd64/v2"},
+		{"linux/amd64", "linux/amd64/v2", "linux/amd64"},
+		{"linux/amd64/v2", "linux/amd64", ""},
+		{"linux/arm/v5 linux/arm/v7 linux/arm/v6", "linux/arm/v7", "linux/arm/v7"},
+		{"linux/arm/v5 linux/arm/v6", "linux/arm/v7", "linux/arm/v6"},
+		{"linux/arm/v8 linux/arm/v6", "linux/arm/v7", "linux/arm/v6"},
+		{"linux/arm/v6 linux/arm/v7", "linux/arm", "linux/arm/v7"},
+		{"linux/arm64/v8 linux/arm64", "linux/arm64", "linux/arm64"},
+		{"linux/arm64/v8 linux/arm64", "linux/arm64/v8", "linux/arm64/v8"},
+		{"unknown/unknown linux/amd64", "linux/amd64", "linux/amd64"},
+		{"- linux/amd64", "linux/amd64", "linux/amd64"},
+		{"linux/arm64 -", "linux/amd64", "-"},
+		{"linux/amd64 linux/amd64+zstd", "linux/amd64", "linux/amd64+zstd"},
+		{"linux/amd64/v2+zstd linux/amd64", "linux/amd64", "linux/amd64"},
+	} {
+		t.Run(tc.has+" for "+tc.platform, func(t *testing.T) {
+			index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+			configs := map[string]string{}
+			for _, name := range strings.Fields(tc.has) {
+				plain, zstd := strings.CutSuffix(name, "+zstd")
+				img := imagetest.Image(t, strings.Join(strings.Split(tc.platform, "/")[:2], "/"), imagetest.Gzip(t, imagetest.Tar(t, imagetest.File(name, 0o644))))
+				add := mutate.IndexAddendum{Add: img}
+				if plain != "-" {
+					p, err := v1.ParsePlatform(plain)
+					if err != nil {
+						t.Fatal(err)
+					}
+					add.Platform = p
+				}
+				if zstd {
+					add.Annotations = map[string]string{"io.github.containers.compression.zstd": "true"}
+				}
+				index = mutate.AppendManifests(index, add)
+				config, err := img.ConfigName()
+				if err != nil {
+					t.Fatal(err)
+				}
+				configs[config.String()] = name
+			}
+			ref := fmt.Sprintf("%s/variants:%d", host, i)
+			imagetest.Push(t, ref, index)
+			img, err := open(ref, source.Options{Platform: tc.platform})
+			if tc.want == "" {
+				if !errors.Is(err, source.ErrNoImage) {
+					t.Errorf("error %v, want ErrNoImage", err)
+				}
+				return
+			}
+			if err != nil || configs[img.Config.Digest.String()] != tc.want {
+				t.Errorf("error %v, image %+v, want %s", err, img, tc.want)
+			}
+		})
+	}
+}
+
 func TestNames(t *testing.T) {
 	host := imagetest.Registry(t, nil)
 	img := image(t, "linux/amd64")
@@ -129,6 +192,7 @@ func TestNames(t *testing.T) {
 		{host + "/cms/analysis:3", "", host + "/cms/analysis:3"},
 		{"docker://" + host + "/cms/analysis:3", "", host + "/cms/analysis:3"},
 		{host + "/plain", "", host + "/plain:latest"},
+		{"https://" + host + "/cms/analysis:3", "", host + "/cms/analysis:3"},
 		{host + "/cms/analysis@" + digest.String(), "", host + "/cms/analysis@" + digest.String()},
 		{host + "/plain", "cms/analysis:3", "docker.io/cms/analysis:3"},
 		{host + "/plain", "debian", "docker.io/library/debian:latest"},
@@ -162,6 +226,9 @@ func TestNames(t *testing.T) {
 		{host + "/plain", "localhost/a.b/some", "second registry"},
 		{host + "/plain", "UPPER", "could not parse"},
 		{host + "/absent", "", "NAME_UNKNOWN"},
+		{"http://" + host + "/plain", "", "type " + host + "/plain, and --plain-http"},
+		{"oci-archive:some.tar", "", "skopeo copy oci-archive:some.tar oci:DIR"},
+		{"containers-storage:debian", "", "skopeo copy containers-storage:debian"},
 	} {
 		t.Run(tc.ref+" "+tc.given, func(t *testing.T) {
 			_, err := open(tc.ref, source.Options{Name: tc.given})
