@@ -16,7 +16,8 @@ type Identity struct {
 	// RootHash is the content hash of the repository's root catalogue, in hexadecimal digits.
 	RootHash string `json:"root-hash,omitempty"`
 	// CatalogHash is the content hash of the layer's own catalogue, in
-	// hexadecimal digits: it changes with the layer's content, and only then.
+	// hexadecimal digits: it changes with the layer's content, and when a
+	// layer that was removed is published again.
 	CatalogHash string `json:"catalog-hash,omitempty"`
 }
 

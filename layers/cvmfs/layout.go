@@ -26,11 +26,20 @@ const (
 	CatalogFile = ".cvmfscatalog"
 	// autoCatalogFile stands beside it where the server has split a large catalogue by itself.
 	autoCatalogFile = ".cvmfsautocatalog"
+	// BundlePrefix begins the names of files that list which objects the client
+	// fetches together with the file of the rest of the name (client 2.14).
+	BundlePrefix = ".cvmfsbundle-"
 )
 
 // IsCatalogMarker says whether a file of this name, anywhere in a repository,
-// is no content but marks where a catalogue begins (cvmfs/catalog_balancer_impl.h).
+// marks where a catalogue begins (cvmfs/catalog_balancer_impl.h).
 func IsCatalogMarker(name string) bool { return name == CatalogFile || name == autoCatalogFile }
+
+// IsMarker says whether a file of this name, anywhere in a repository, is no
+// content: it tells the CVMFS server or client something about the names beside it.
+func IsMarker(name string) bool {
+	return IsCatalogMarker(name) || strings.HasPrefix(name, BundlePrefix)
+}
 
 // LayerMetadata is the object in LayerMetadataFile.
 type LayerMetadata struct {

@@ -9,37 +9,62 @@ load lib/pages
   page_run docs/user.md "" page_user
 }
 
-# cvmfs_server: as far as a publisher's commands go. Nothing is written to a repository outside of a transaction.
-cvmfs_server_played() {
-  mkdir -p "$T/bin" "$T/cvmfs/unpacked.example.org"
+# cvmfs_server_simulated: a machine that publishes unpacked.example.org. Its program does to names what the real one does.
+cvmfs_server_simulated() {
+  mkdir -p "$T/bin" "$T/cvmfs/unpacked.example.org" "$T/srv" "$T/staging"
+  ln -s "$BIN/cvmfs-standin" "$T/bin/cvmfs_server"
   chmod 555 "$T/cvmfs/unpacked.example.org"
-  cat >"$T/bin/cvmfs_server" <<SH
-#!/bin/sh
-[ "\$2" != -f ] || { command=\$1; shift 2; set -- "\$command" "\$1"; }
-tree=$T/cvmfs/\$2
-open=no
-[ ! -w "\$tree" ] || open=yes
-case "\$1 \$open" in
-'transaction no') chmod u+w "\$tree" ;;
-'publish yes') chmod u-w "\$tree" ;;
-'abort yes') echo "it was aborted" >&2 && exit 1 ;;
-*) echo "cvmfs_server \$1: transaction \$open" >&2 && exit 1 ;;
-esac
-SH
-  chmod 755 "$T/bin/cvmfs_server"
-  is_root && chown "$TEST_UID:$TEST_GID" "$T/cvmfs/unpacked.example.org"
-  return 0
+  if is_root; then chown "$TEST_UID:$TEST_GID" "$T/cvmfs" "$T/cvmfs/unpacked.example.org" "$T/srv" "$T/staging"; fi
 }
 
 @test "docs/publish.md" {
   pages_site
-  cvmfs_server_played
-  page_run docs/publish.md "" page_user
-  equal "$(cd "$T/cvmfs/unpacked.example.org" && find .metadata -mindepth 3 -type d | wc -l)" 1 "images of the repository"
-  equal "$(cd "$T/cvmfs/unpacked.example.org" && find .layers -mindepth 2 -maxdepth 2 -type d | wc -l)" 2 "layers of the repository"
+  cvmfs_server_simulated
+  local publisher=(page_user env "CVMFS_STANDIN_ROOT=$T/cvmfs" "TMPDIR=$T/staging")
+  page_run docs/publish.md "" "${publisher[@]}"
+  local tree=$T/cvmfs/unpacked.example.org
+  equal "$(cd "$tree" && find .metadata -mindepth 3 -type d | wc -l)" 1 "images of the repository"
+  equal "$(cd "$tree" && find .layers -mindepth 2 -maxdepth 2 -type d | wc -l)" 2 "layers of the repository"
+  equal "$(find "$tree/.layers" -name '.wh.*' | wc -l)" 1 "whiteouts of the repository"
+  equal "$(find "$T/staging" -mindepth 1)" "" "staged files that are left"
   page_run docs/publish.md verify page_user
   # a user who is not root has mounted the repository where podman alone sees it
   ! is_root || page_run docs/publish.md node page_user
+
+  # What this page said to do once: the server loses what the layer deletes, and cvmfs-layers sees it coming where the union is.
+  rootless mkdir -p "$tree.old"
+  rootless ln -s "$BIN/cvmfs-standin" "$T/staging/cvmfs_server"
+  local server=(rootless env "CVMFS_STANDIN_ROOT=$T/cvmfs" "$T/staging/cvmfs_server")
+  "${server[@]}" transaction "$(basename "$tree").old"
+  rootless "$BIN/cvmfs-layers" publish --quiet --plain-http "$REGISTRY/cms/analysis:3" "$tree.old"
+  "${server[@]}" publish "$(basename "$tree").old"
+  equal "$(find "$tree.old/.layers" -name '.wh.*' | wc -l)" 0 "whiteouts that a transaction keeps"
+}
+
+# A union over a plain directory stands for the server's: an overlay that is called as CVMFS calls it.
+@test "a layer with whiteouts is not laid into a transaction" {
+  needs_root
+  pages_site
+  local tree=$T/cvmfs/unpacked.example.org status=0
+  mkdir -p "$T/union" "$tree"
+  mount -t tmpfs tmpfs "$T/union"
+  mkdir "$T/union"/{lower,upper,work}
+  mount -t overlay overlay_unpacked.example.org "$tree" -o "lowerdir=$T/union/lower,upperdir=$T/union/upper,workdir=$T/union/work"
+  "$BIN/cvmfs-layers" publish --plain-http "$REGISTRY/cms/analysis:3" "$tree" >"$T/stdout" 2>"$T/stderr" || status=$?
+  equal "$status" 2 "exit status"
+  contains "$(cat "$T/stderr")" "cvmfs_server abort"
+  equal "$(find "$T/union/upper" -name '.wh.*' -o -name manifest.json -o -name '.publish-*')" "" "what is left of it"
+  status=0
+  "$BIN/cvmfs-layers" publish --ingest --plain-http "$REGISTRY/cms/analysis:3" "$tree" 2>"$T/stderr" || status=$?
+  equal "$status" 2 "exit status"
+  contains "$(cat "$T/stderr")" "has an open transaction"
+  # Outside of a transaction it goes to the server by itself.
+  mount -o remount,ro "$tree"
+  status=0
+  env PATH=/nowhere "$BIN/cvmfs-layers" publish --plain-http "$REGISTRY/cms/analysis:3" "$tree" 2>"$T/stderr" || status=$?
+  equal "$status" 2 "exit status"
+  contains "$(cat "$T/stderr")" "needs the package cvmfs-server"
+  umount "$tree" "$T/union"
 }
 
 @test "docs/shared-store.md" {

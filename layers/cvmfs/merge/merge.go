@@ -145,7 +145,7 @@ func (m *merger) layer(l Listing) (opaque bool) {
 			deleted = append(deleted, e.Name)
 		case e.Type == Hollow:
 			hollow = append(hollow, e.Name)
-		case l.Plain || e.Type == Dir || !cvmfs.IsCatalogMarker(e.Name):
+		case l.Plain || e.Type == Dir || !cvmfs.IsMarker(e.Name):
 			m.add(l.Layer, e)
 		}
 	}

@@ -70,6 +70,7 @@ func TestDirectory(t *testing.T) {
 		{"directories merge", []string{"d/", "d/", "d/"}, "d/0+1+2"},
 		{"catalogue markers are no content", []string{".cvmfscatalog a", ".cvmfscatalog"}, "a@0"},
 		{"also where the server made it by itself", []string{".cvmfsautocatalog .cvmfscatalog a", "a"}, "a@0"},
+		{"lists of bundles are none either", []string{".cvmfsbundle-a .cvmfsbundle- a", ".cvmfsbundle"}, ".cvmfsbundle@1 a@0"},
 		{"a directory of that name is content", []string{".cvmfscatalog/"}, ".cvmfscatalog/0"},
 		{"outside of a repository they are content", []string{"plain: .cvmfscatalog .wh.a", "a"}, ".cvmfscatalog@0 !a"},
 		{"a whiteout deletes below", []string{".wh.a", "a b"}, "!a b@1"},

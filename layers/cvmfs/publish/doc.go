@@ -18,7 +18,13 @@
 // holds a locked file as long as its process lives. A killed run leaves its
 // staging directory; the next run finds the lock free and deletes it.
 //
-// A layer that is there is left alone, down to its inodes; only its
-// origin.json learns about further images. Two runs on the same directory
+// A repository of a CVMFS server on this machine is published to by the
+// server's own program (package server): a layer is staged elsewhere, and
+// ingested as a tar, since a transaction would lose its whiteouts. The records
+// follow in one transaction.
+//
+// A layer that is there is left alone, down to its inodes, if its record is
+// right; only its origin.json learns about further images. If the record is
+// not right, the blob decides (repair.go). Two runs on the same directory
 // don't disturb each other: who is second finds the layer already there.
 package publish

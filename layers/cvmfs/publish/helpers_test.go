@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-var dir, file, symlink = imagetest.Dir, imagetest.File, imagetest.Symlink
+var dir, file, symlink, link = imagetest.Dir, imagetest.File, imagetest.Symlink, imagetest.Link
 
 // run publishes ref into repository and gives the reports by digest.
 func run(ctx context.Context, ref, repository string) (map[digest.Digest]publish.Report, error) {

@@ -37,16 +37,13 @@ func exists(layerDir string) (bool, error) {
 	return true, nil
 }
 
-// publishLayer makes a layer that is not there. Placed is false if another run
-// has meanwhile made it.
-func (s *stage) publishLayer(ctx context.Context, layer source.Layer, config digest.Digest, layerDir string) (placed bool, o unpack.Omissions, err error) {
-	work := filepath.Join(s.path, layer.Digest.Encoded())
-	o, err = s.unpackLayer(ctx, layer, work)
+// publishLayer makes a layer that is not there, or replaces one. Placed is
+// false if another run has meanwhile made it.
+func (r *run) publishLayer(ctx context.Context, layer source.Layer, config digest.Digest, layerDir string, replace bool) (placed bool, o unpack.Omissions, err error) {
+	work := filepath.Join(r.path, layer.Digest.Encoded())
+	o, err = r.unpackLayer(ctx, layer, work)
 	if err == nil {
-		err = s.describeLayer(config, work, layerDir)
-	}
-	if err == nil {
-		placed, err = place(work, layerDir)
+		placed, err = r.put(ctx, layer, config, work, layerDir, replace)
 	}
 	if err != nil || !placed {
 		return false, unpack.Omissions{}, errors.Join(err, removeTree(work))
@@ -56,29 +53,44 @@ func (s *stage) publishLayer(ctx context.Context, layer source.Layer, config dig
 
 // unpackLayer makes the layer's directory in the staging directory, with
 // layerfs and layers.json.
-func (s *stage) unpackLayer(ctx context.Context, layer source.Layer, work string) (unpack.Omissions, error) {
+func (r *run) unpackLayer(ctx context.Context, layer source.Layer, work string) (unpack.Omissions, error) {
 	root := filepath.Join(work, cvmfs.LayerFS)
-	if err := mkdir(s.path, root); err != nil {
+	if err := mkdir(r.path, root); err != nil {
 		return unpack.Omissions{}, err
 	}
 	var omissions unpack.Omissions
 	size, err := blob.Consume(ctx, layer, func(tar io.Reader) (err error) {
-		omissions, err = unpack.Tar(ctx, tar, root)
+		omissions, err = unpack.Into(ctx, tar, root, unpack.Options{Transaction: r.Transaction})
 		return err
 	})
+	if errors.Is(err, unpack.ErrTransaction) {
+		return unpack.Omissions{}, fmt.Errorf("%w: what the layer deletes would come back; end the transaction (`cvmfs_server abort`) and run this again without one: "+
+			"cvmfs-layers then publishes by `cvmfs_server ingest`, which keeps whiteouts", err)
+	}
 	if err != nil {
 		return unpack.Omissions{}, err
 	}
-	if err := mkdir(work, filepath.Join(work, cvmfs.MetadataDir)); err != nil {
-		return unpack.Omissions{}, err
-	}
-	return omissions, s.writeJSON(filepath.Join(work, cvmfs.MetadataDir, cvmfs.LayerMetadataFile), []cvmfs.LayerMetadata{{
+	return omissions, r.writeRecord(work, newRecord(layer, size))
+}
+
+// newRecord describes a layer whose tar has size bytes.
+func newRecord(layer source.Layer, size int64) cvmfs.LayerMetadata {
+	return cvmfs.LayerMetadata{
 		ID:                   layer.DiffID.Encoded(),
 		Created:              time.Now().UTC().Truncate(time.Second),
 		CompressedDiffDigest: layer.Digest,
 		DiffDigest:           layer.DiffID,
 		DiffSize:             size,
-	}})
+	}
+}
+
+// writeRecord writes a layer's layers.json.
+func (s *stage) writeRecord(layerDir string, record cvmfs.LayerMetadata) error {
+	dir := filepath.Join(layerDir, cvmfs.MetadataDir)
+	if err := mkdir(layerDir, dir); err != nil {
+		return err
+	}
+	return s.writeJSON(filepath.Join(dir, cvmfs.LayerMetadataFile), []cvmfs.LayerMetadata{record})
 }
 
 // describeLayer writes the layer's origin.json, with the origins that a

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,6 +99,9 @@ func (s *stage) writeJSON(path string, v any) error {
 	if err := f.Chmod(fileMode); err != nil {
 		return err
 	}
+	if err := f.Sync(); err != nil { // else a power cut may leave the name of an empty file
+		return err
+	}
 	if err := f.Close(); err != nil {
 		return err
 	}
@@ -118,32 +122,16 @@ func ReadLayerMetadata(layerDir string) (cvmfs.LayerMetadata, error) {
 	}
 	var all []cvmfs.LayerMetadata
 	if err := json.Unmarshal(data, &all); err != nil {
-		return cvmfs.LayerMetadata{}, fmt.Errorf("parsing %q: %w", path, err)
+		return cvmfs.LayerMetadata{}, fmt.Errorf("%w: parsing %q: %w", errRecord, path, err)
 	}
 	if len(all) != 1 {
-		return cvmfs.LayerMetadata{}, fmt.Errorf("parsing %q: %d layers instead of one", path, len(all))
+		return cvmfs.LayerMetadata{}, fmt.Errorf("%w: parsing %q: %d layers instead of one", errRecord, path, len(all))
 	}
 	return all[0], nil
 }
 
-// checkThere refuses an image that claims another diffID for a layer that is
-// there than its directory states.
-func checkThere(layerDir string, layer source.Layer) error {
-	stated, err := ReadLayerMetadata(layerDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if stated.DiffDigest != "" && stated.DiffDigest != layer.DiffID {
-		return fmt.Errorf("%w: the tar of what is there is %s and the config names %s",
-			cvmfs.ErrMismatch, stated.DiffDigest, layer.DiffID)
-	}
-	return nil
-}
-
-// readOrigin reads a layer's origins; a layer without the file has none.
+// readOrigin reads a layer's origins; a layer without the file has none, nor
+// has one whose file a power cut left damaged: it is written again.
 func readOrigin(path string) (Origin, error) {
 	data, err := beneath.ReadFile(path, MaxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -153,8 +141,8 @@ func readOrigin(path string) (Origin, error) {
 		return Origin{}, err
 	}
 	var o Origin
-	if err := json.Unmarshal(data, &o); err != nil {
-		return Origin{}, fmt.Errorf("parsing %q: %w", path, err)
+	if json.Unmarshal(data, &o) != nil {
+		return Origin{}, nil
 	}
 	return o, nil
 }
@@ -179,13 +167,48 @@ func (s *stage) addOrigin(layerDir string, config digest.Digest) error {
 
 // writeManifest makes an image known.
 func (s *stage) writeManifest(dir string, img *source.Image) error {
+	path := manifestPath(dir, img)
+	if err := mkdir(dir, filepath.Dir(path)); err != nil {
+		return err
+	}
+	return s.writeJSON(path, newManifest(img))
+}
+
+func manifestPath(dir string, img *source.Image) string {
+	return filepath.Join(dir, cvmfs.MetadataDir, filepath.FromSlash(img.Name), ManifestFile)
+}
+
+func newManifest(img *source.Image) Manifest {
 	m := Manifest{SchemaVersion: 2, MediaType: img.MediaType, Config: img.Config, Layers: []source.Descriptor{}}
 	for _, l := range img.Layers {
 		m.Layers = append(m.Layers, l.Descriptor)
 	}
-	path := filepath.Join(dir, cvmfs.MetadataDir, filepath.FromSlash(img.Name))
-	if err := mkdir(dir, path); err != nil {
-		return err
+	return m
+}
+
+// isDescribed says that the tree has all that describe would write, so that no
+// revision need be published for it.
+func (r *run) isDescribed(img *source.Image) (bool, error) {
+	if len(r.records) > 0 {
+		return false, nil
 	}
-	return s.writeJSON(filepath.Join(path, ManifestFile), m)
+	want, err := json.Marshal(newManifest(img))
+	if err != nil {
+		return false, err
+	}
+	have, err := beneath.ReadFile(manifestPath(r.Dir, img), MaxRecord)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(have, want) {
+		return false, err
+	}
+	for _, layer := range img.Distinct() {
+		layerDir, err := layerPath(r.Dir, layer.Digest)
+		if err != nil {
+			return false, err
+		}
+		o, err := readOrigin(filepath.Join(layerDir, cvmfs.MetadataDir, cvmfs.OriginFile))
+		if err != nil || layer.Skip == "" && !slices.Contains(o.Origin, img.Config.Digest) {
+			return false, err
+		}
+	}
+	return true, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -28,6 +26,8 @@ type Status string
 const (
 	Published    Status = "published"
 	AlreadyThere Status = "already there"
+	Repaired     Status = "repaired" // its record, that is
+	Replaced     Status = "replaced" // it was not what its blob says
 	Skipped      Status = "skipped"
 )
 
@@ -35,97 +35,84 @@ const (
 type Report struct {
 	Digest digest.Digest
 	Status Status
-	Why    string // of Skipped
-	// Omissions are what the tar has and the directory has not, if Published.
+	Why    string // of Skipped, Repaired and Replaced
+	// Omissions are what the tar has and the directory has not, if Published or Replaced.
 	Omissions unpack.Omissions
 }
 
-// Image publishes an image into dir, which is made if it is missing, and calls
-// report for each different layer, never twice at once. The image's manifest
-// is written last, so that what is named is there. After an error the layers
-// that were finished stay.
+// Image publishes an image into dir, a plain directory that is made if it is
+// missing.
 func Image(ctx context.Context, img *source.Image, dir string, report func(Report)) error {
-	if err := image(ctx, img, dir, report); err != nil {
+	return Into(ctx, img, Target{Dir: dir}, report)
+}
+
+// Into publishes an image, and calls report for each different layer, never
+// twice at once. The image's manifest is written last, so that what is named is
+// there. After an error the layers that were finished stay.
+func Into(ctx context.Context, img *source.Image, target Target, report func(Report)) error {
+	if err := publish(ctx, img, target, report); err != nil {
 		return fmt.Errorf("publishing %s: %w", img.Name, err)
 	}
 	return nil
 }
 
-func image(ctx context.Context, img *source.Image, dir string, report func(Report)) (err error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		if err := errors.Join(os.MkdirAll(dir, dirMode), os.Chmod(dir, dirMode)); err != nil {
-			return err
-		}
-	}
-	layers := filepath.Join(dir, cvmfs.LayersDir)
-	if err := mkdir(dir, layers); err != nil {
+func publish(ctx context.Context, img *source.Image, target Target, report func(Report)) (err error) {
+	r, err := newRun(target)
+	if err != nil {
 		return err
 	}
-	if err := mark(layers); err != nil {
-		return fmt.Errorf("marking catalogue: %w", err)
-	}
-	if err := sweep(layers); err != nil {
-		return fmt.Errorf("removing what a killed run left: %w", err)
-	}
-	s, err := newStage(layers)
-	if err != nil {
-		return fmt.Errorf("creating staging directory: %w", err)
-	}
-	defer func() { err = errors.Join(err, s.remove()) }()
+	defer func() { err = errors.Join(err, r.remove()) }()
 
 	var once sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	group, layers := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, layer := range img.Distinct() {
 		group.Go(func() error {
-			r, err := s.layer(ctx, layer, img.Config.Digest, dir)
+			done, err := r.layer(layers, layer, img.Config.Digest)
 			if err != nil {
 				return fmt.Errorf("layer %s: %w", layer.Digest, err)
 			}
 			once.Lock()
 			defer once.Unlock()
-			report(r)
+			report(done)
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return s.describe(img, dir)
+	return r.describe(ctx, img)
 }
 
 // layer sees to one layer.
-func (s *stage) layer(ctx context.Context, layer source.Layer, config digest.Digest, dir string) (Report, error) {
-	r := Report{Digest: layer.Digest}
+func (r *run) layer(ctx context.Context, layer source.Layer, config digest.Digest) (Report, error) {
+	out := Report{Digest: layer.Digest}
 	if layer.Skip != "" {
-		r.Status, r.Why = Skipped, layer.Skip
-		return r, nil
+		out.Status, out.Why = Skipped, layer.Skip
+		return out, nil
 	}
-	layerDir, err := layerPath(dir, layer.Digest)
+	layerDir, err := layerPath(r.Dir, layer.Digest)
 	if err != nil {
-		return r, err
+		return out, err
 	}
 	there, err := exists(layerDir)
 	if err != nil {
-		return r, err
+		return out, err
 	}
 	if there {
-		r.Status = AlreadyThere
-		return r, checkThere(layerDir, layer)
+		out.Status = AlreadyThere
+		err := checkRecord(layerDir, layer)
+		if errors.Is(err, errRecord) {
+			return r.repair(ctx, layer, config, layerDir, err)
+		}
+		return out, err
 	}
-	bucket := filepath.Dir(layerDir)
-	if err := mkdir(dir, bucket); err != nil {
-		return r, err
-	}
-	if err := mark(bucket); err != nil {
-		return r, fmt.Errorf("marking catalogue: %w", err)
-	}
-	placed, omissions, err := s.publishLayer(ctx, layer, config, layerDir)
-	r.Status, r.Omissions = Published, omissions
+	placed, omissions, err := r.publishLayer(ctx, layer, config, layerDir, false)
+	out.Status, out.Omissions = Published, omissions
 	if !placed {
-		r.Status = AlreadyThere
+		out.Status = AlreadyThere
 	}
-	return r, err
+	return out, err
 }
 
 // describe notes the image in its layers and makes it known.
@@ -150,7 +137,7 @@ func (s *stage) describe(img *source.Image, dir string) error {
 	if err := s.writeManifest(dir, img); err != nil {
 		return fmt.Errorf("writing manifest: %w", err)
 	}
-	return nil
+	return syncTree(dir)
 }
 
 func layerPath(dir string, d digest.Digest) (string, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/blob"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/imagetest"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/unpack"
 )
@@ -210,4 +211,21 @@ func TestOddPlaces(t *testing.T) {
 			t.Errorf("elsewhere there is %q", got)
 		}
 	})
+}
+
+// TestCompression has blobs that no reader is there for: the error names the compression.
+func TestCompression(t *testing.T) {
+	data := imagetest.Tar(t, file("f", 0o644))
+	for name, start := range map[string]string{
+		"xz": "\xfd7zXZ\x00\x00\x04", "bzip2": "BZh91AY&SY", "lz4": "\x04\x22\x4d\x18\x64", "lzma": "\x5d\x00\x00\x80\x00", "compress": "\x1f\x9d\x90",
+	} {
+		l := imagetest.Layer{Blob: append([]byte(start), data...), Diff: data, Type: types.OCILayer}
+		_, err := run(context.Background(), "oci:"+writeLayout(t, imagetest.Image(t, "linux/amd64", l)), imagetest.TempDir(t))
+		if !errors.Is(err, blob.ErrCompression) || !strings.Contains(err.Error(), " "+name+":") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	// A tar may begin with such a name.
+	l := imagetest.Plain(imagetest.Tar(t, file("BZh9", 0o644)))
+	mustRun(t, "oci:"+writeLayout(t, imagetest.Image(t, "linux/amd64", l)), imagetest.TempDir(t))
 }

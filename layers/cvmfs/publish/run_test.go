@@ -18,6 +18,7 @@ import (
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/imagetest"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/standin/publisher"
 )
 
 // helperEnv makes the test binary publish an image and exit: its value is the
@@ -25,6 +26,9 @@ import (
 const helperEnv = "CVMFS_LAYERS_TEST_PUBLISH"
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == publisher.Name {
+		os.Exit(publisher.Main(os.Args[1:], os.Stdin, os.Stderr))
+	}
 	ref, repository, ok := strings.Cut(os.Getenv(helperEnv), " ")
 	if !ok {
 		os.Exit(m.Run())

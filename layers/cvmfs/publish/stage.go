@@ -17,7 +17,8 @@ const (
 )
 
 // stage is a directory beside the layers, where one run unpacks before it
-// renames. Its lock file is locked while the run's process lives.
+// renames. Its lock file is locked while the run's process lives; one outside
+// of the tree has none, since no other run looks at it.
 type stage struct {
 	path string
 	lock *os.File
@@ -46,7 +47,9 @@ func newStage(layers string) (*stage, error) {
 }
 
 func (s *stage) remove() error {
-	defer s.lock.Close() // the lock last
+	if s.lock != nil {
+		defer s.lock.Close() // the lock last
+	}
 	return removeTree(s.path)
 }
 

@@ -36,6 +36,9 @@ type comparison struct {
 	client  bool // a CVMFS client is in front: it expands symbolic links
 	report  func(Difference)
 	buffers sync.Pool
+	// treeOnly leaves the publisher's record alone.
+	treeOnly bool
+	size     int64 // of the layer's tar
 
 	mu       sync.Mutex
 	bytes    int64 // of contents, read
@@ -147,7 +150,7 @@ func (c *comparison) extra(dir int, name, at string) error {
 		c.report(c.difference(at, Extra, "something", nothing))
 	case err != nil:
 		return fmt.Errorf("reading %q: %w", at, cvmfs.FromFS(err))
-	case cvmfs.IsCatalogMarker(name) && st.Mode&unix.S_IFMT == unix.S_IFREG:
+	case cvmfs.IsMarker(name) && st.Mode&unix.S_IFMT == unix.S_IFREG:
 	default:
 		c.report(c.difference(at, Extra, kindName(st.Mode), nothing))
 	}

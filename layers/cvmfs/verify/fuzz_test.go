@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,6 +95,9 @@ func FuzzDamage(f *testing.F) {
 		archive := smallTar(t, &c)
 		root := imagetest.TempDir(t)
 		left, unpacked := unpack.Tar(context.Background(), bytes.NewReader(archive), root)
+		if errors.Is(unpacked, unpack.ErrReserved) {
+			return // refused by our publisher; others may have published it
+		}
 		want, err := readTar(context.Background(), bytes.NewReader(archive))
 		if (unpacked == nil) != (err == nil) {
 			t.Fatalf("unpacked with error %v, read with error %v", unpacked, err)

@@ -81,6 +81,13 @@ func (m *model) entry(h *tar.Header, content io.Reader, buf []byte) error {
 		return nil
 	}
 	delete(parent.children, base)
+	if unpack.IsLinkedWhiteout(h, base) {
+		// Publishers create an empty file, and differ in its mode and time.
+		n := &node{mode: unix.S_IFREG, implied: true}
+		sha256.New().Sum(n.sum[:0])
+		parent.children[base] = n
+		return nil
+	}
 	if h.Typeflag == tar.TypeLink {
 		return m.link(parent, base, h)
 	}

@@ -14,9 +14,13 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/beneath"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/blob"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/inventory"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
 )
+
+// Finder finds a layer's directory, as a pull does (package lookup).
+type Finder interface {
+	Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer, error)
+}
 
 // State is what came out for a layer as a whole.
 type State string
@@ -49,12 +53,14 @@ type Report struct {
 	Layer      func(Layer) // a layer is done
 }
 
-// Image compares what the mounted repository holds of an image. The finder, one
-// for that repository, is asked first whether there is an answer at all. An
+// Image compares what mounted repositories hold of an image. The finder says
+// which of its repositories a pull would take a layer from, and whether there
+// is an answer at all. A layer that it does not find is compared with what
+// repository, the first one, has. An
 // error means that not all was compared: a blob that is not what the image
 // names (cvmfs.ErrMismatch), a repository that does not answer
 // (cvmfs.ErrUnavailable), a layer that was changed meanwhile.
-func Image(ctx context.Context, finder inventory.Finder, img *source.Image, repository string, report Report) error {
+func Image(ctx context.Context, finder Finder, img *source.Image, repository string, report Report) error {
 	for _, layer := range img.Distinct() {
 		l := Layer{Digest: layer.Digest, DiffID: layer.DiffID, State: Equal}
 		if layer.Skip != "" {
@@ -62,19 +68,25 @@ func Image(ctx context.Context, finder inventory.Finder, img *source.Image, repo
 			report.Layer(l)
 			continue
 		}
-		_, err := finder.Find(ctx, layer.Digest, layer.DiffID)
+		found, err := finder.Find(ctx, layer.Digest, layer.DiffID)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if errors.Is(err, cvmfs.ErrUnavailable) {
 			return err
 		}
+		root := repository
+		if err == nil {
+			if root, _, err = cvmfs.SplitLayerPath(found.Path); err != nil {
+				return err
+			}
+		}
 		c := &comparison{ctx: ctx, layer: layer.Digest}
 		c.report = func(d Difference) {
 			l.count(d.What)
 			report.Difference(d)
 		}
-		if err := c.compare(repository, layer, &l); err != nil {
+		if err := c.compare(root, layer, &l); err != nil {
 			return fmt.Errorf("comparing layer %s: %w", layer.Digest, err)
 		}
 		l.Bytes = c.bytes
@@ -82,6 +94,29 @@ func Image(ctx context.Context, finder inventory.Finder, img *source.Image, repo
 	}
 	return nil
 }
+
+// Tree compares the tree that a repository has of a layer, and not the
+// publisher's record of it. It gives the size of the layer's tar in bytes. A
+// file that cannot be read is an error: nobody knows what it holds.
+func Tree(ctx context.Context, repository string, layer source.Layer) (equal bool, size int64, err error) {
+	l := Layer{}
+	var first Difference
+	c := &comparison{ctx: ctx, layer: layer.Digest, treeOnly: true}
+	c.report = func(d Difference) {
+		if l.count(d.What); l.Unreadable+l.Failed > 0 && first.What == "" {
+			first = d
+		}
+	}
+	if err := c.compare(repository, layer, &l); err != nil {
+		return false, 0, err
+	}
+	if l.Differences == 0 && l.Unreadable+l.Failed > 0 {
+		return false, 0, fmt.Errorf("%w: %s", errNotRead, first)
+	}
+	return l.Differences == 0, c.size, nil
+}
+
+var errNotRead = errors.New("not all could be read")
 
 func (l *Layer) count(w What) {
 	switch w {
@@ -141,8 +176,11 @@ func (c *comparison) compare(root string, layer source.Layer, l *Layer) error {
 		return err
 	}
 	l.Paths = want.paths
-	if err := c.record(dir, layer, size); err != nil {
-		return err
+	c.size = size
+	if !c.treeOnly {
+		if err := c.record(dir, layer, size); err != nil {
+			return err
+		}
 	}
 	_, err = c.extras(dir, "", func(name string) bool { return name == cvmfs.LayerFS || name == cvmfs.MetadataDir })
 	if err != nil {

@@ -52,8 +52,11 @@ func TestEqual(t *testing.T) {
 			{Name: "f", Typeflag: tar.TypeFifo, Mode: 0o600},
 			link("g", "f"),
 		}},
-		{"a marker of the tar's own", []tar.Header{file(".cvmfscatalog", 0o600), file("a/.cvmfscatalog", 0o600)}},
-		{"a directory called as the marker", []tar.Header{dir(".cvmfscatalog", 0o700), file(".cvmfscatalog/a", 0o600)}},
+		{"a marker of the tar's own", []tar.Header{
+			{Name: ".cvmfscatalog", Typeflag: tar.TypeReg, Mode: 0o600},
+			{Name: "a/.cvmfscatalog", Typeflag: tar.TypeReg, Mode: 0o600},
+		}},
+		{"whiteouts that are hard links", []tar.Header{file("f", 0o644), link(".wh.a", "f"), link("d/.wh.b", "d/below"), link("d/.wh..wh..opq", "/x")}},
 		{"a global header", []tar.Header{{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": "x"}}, file("a", 0o600)}},
 	} {
 		t.Run(tc.name, func(t *testing.T) { publishTar(t, imagetest.Tar(t, tc.entries...)).mustBe(t) })

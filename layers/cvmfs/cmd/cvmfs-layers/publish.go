@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/server"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
 )
 
@@ -17,19 +19,30 @@ const imageHelp = `IMAGE is one of
 
 func newPublish() *cobra.Command {
 	var image imageFlags
-	var quiet bool
+	var quiet, ingest bool
 	cmd := &cobra.Command{
 		Use:   "publish [flags] IMAGE DIR",
-		Short: "Lay an image into a directory as DUCC does",
-		Long: `Lay an image's layers and metadata into DIR, the root of a CVMFS repository
-inside a transaction or any directory. Layers that are there are left alone.
+		Short: "Publish an image into a repository or a directory as DUCC does",
+		Long: `Publish an image's layers and metadata into DIR. Layers that are there are left
+alone.
+
+If DIR is a repository that a CVMFS server on this machine publishes, each layer
+is published by "cvmfs_server ingest", and the metadata in one transaction. No
+transaction may be open. Any other DIR is written to.
 
 ` + imageHelp,
-		Example: `  cvmfs_server transaction unpacked.example.org
-  cvmfs-layers publish docker.io/library/debian:12 /cvmfs/unpacked.example.org
-  cvmfs_server publish unpacked.example.org`,
+		Example: `  cvmfs-layers publish --ingest docker.io/library/debian:12 /cvmfs/unpacked.example.org
+  cvmfs-layers publish docker.io/library/debian:12 /srv/tree`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			union, err := server.Find(args[1])
+			if err != nil {
+				return err
+			}
+			target, err := chooseTarget(args[1], ingest, union)
+			if err != nil {
+				return err
+			}
 			img, err := source.Open(cmd.Context(), args[0], image.options())
 			if err != nil {
 				return err
@@ -38,7 +51,7 @@ inside a transaction or any directory. Layers that are there are left alone.
 			if quiet {
 				out = io.Discard
 			}
-			err = publish.Image(cmd.Context(), img, args[1], func(r publish.Report) {
+			err = publish.Into(cmd.Context(), img, target, func(r publish.Report) {
 				printReport(out, cmd.ErrOrStderr(), r)
 			})
 			if err != nil {
@@ -50,16 +63,39 @@ inside a transaction or any directory. Layers that are there are left alone.
 	}
 	image.add(cmd)
 	cmd.Flags().StringVar(&image.name, "name", "", "publish the image under the name `REGISTRY/REPOSITORY:TAG`")
+	cmd.Flags().BoolVar(&ingest, "ingest", false, "publish by `cvmfs_server ingest`; the default if DIR is a union that a CVMFS server has mounted")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print errors and warnings only")
 	return cmd
 }
 
-func printReport(out, warn io.Writer, r publish.Report) {
-	if r.Status == publish.Skipped {
-		fmt.Fprintf(out, "layer %s skipped: %s\n", r.Digest, r.Why)
-		return
+// chooseTarget says how to publish into dir, which is in union, if that is not nil.
+func chooseTarget(dir string, ingest bool, union *server.Union) (publish.Target, error) {
+	target := publish.Target{Dir: dir}
+	switch {
+	case union == nil && !ingest:
+	case union == nil:
+		full, err := filepath.Abs(dir)
+		if err != nil {
+			return target, err
+		}
+		target.Server = &server.Repository{Name: filepath.Base(full)}
+	case union.Open && ingest:
+		return target, fmt.Errorf("repository %q has an open transaction, and `cvmfs_server ingest` opens one itself: "+
+			"end it first by `cvmfs_server publish %[2]s` or `cvmfs_server abort %[2]s`", union.Name, union.Name)
+	case union.Open:
+		target.Transaction = true
+	default:
+		target.Server = &union.Repository
 	}
-	fmt.Fprintf(out, "layer %s %s\n", r.Digest, r.Status)
+	return target, nil
+}
+
+func printReport(out, warn io.Writer, r publish.Report) {
+	if r.Why != "" {
+		fmt.Fprintf(out, "layer %s %s: %s\n", r.Digest, r.Status, r.Why)
+	} else {
+		fmt.Fprintf(out, "layer %s %s\n", r.Digest, r.Status)
+	}
 	if o := r.Omissions; o.Devices > 0 {
 		fmt.Fprintf(warn, "warning: layer %s: %d device(s) left out, this account may not create them (the first is %q)\n",
 			r.Digest, o.Devices, o.FirstDevice)

@@ -1,17 +1,23 @@
-// Command cvmfs-standin plays the CernVM-FS client for tests and demos: it
+// Command cvmfs-standin simulates the CernVM-FS client for tests and demos: it
 // mounts a published tree as a node would see it, and misbehaves on request.
+// Under the name cvmfs_server it simulates the program that publishes.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/standin"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/standin/publisher"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == publisher.Name {
+		os.Exit(publisher.Main(os.Args[1:], os.Stdin, os.Stderr))
+	}
 	if err := command().Execute(); err != nil {
 		fmt.Fprintf(os.Stderr, "cvmfs-standin: %v\n", err)
 		os.Exit(1)

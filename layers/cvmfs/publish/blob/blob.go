@@ -138,11 +138,27 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
+// tarBlock is the size of a tar's header.
+const tarBlock = 512
+
+// unsupported are compressions that this package does not read, by their first
+// bytes. Pulls read some of them.
+var unsupported = []struct{ magic, name string }{
+	{"\xfd7zXZ\x00", "xz"},
+	{"BZh", "bzip2"},
+	{"\x04\x22\x4d\x18", "lz4"},
+	{"\x5d\x00\x00", "lzma"},
+	{"\x1f\x9d", "compress"},
+}
+
+// ErrCompression says that a layer's blob is compressed in a way that cannot be read here.
+var ErrCompression = errors.New("unsupported compression")
+
 // decompress looks at the bytes and not at the media type, as pulls do: there
 // are manifests whose type names another compression.
 func decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	start, err := buffered.Peek(len(zstdMagic))
+	start, err := buffered.Peek(tarBlock)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading layer: %w", err)
 	}
@@ -159,9 +175,22 @@ func decompress(r io.Reader) (io.ReadCloser, error) {
 			return nil, fmt.Errorf("reading zstd: %w", err)
 		}
 		return plain.IOReadCloser(), nil
-	default:
-		return io.NopCloser(buffered), nil
 	}
+	if !isTar(start) {
+		for _, u := range unsupported {
+			if bytes.HasPrefix(start, []byte(u.magic)) {
+				return nil, fmt.Errorf("%w %s: layers must be compressed with gzip or zstd, or not at all; push the image again with one of these",
+					ErrCompression, u.name)
+			}
+		}
+	}
+	return io.NopCloser(buffered), nil
+}
+
+// isTar says that a block begins an archive: a name may begin with any of the
+// bytes that a compression has first.
+func isTar(block []byte) bool {
+	return len(block) == tarBlock && string(block[257:262]) == "ustar"
 }
 
 // isSkippable knows a zstd frame that holds no data and may come first

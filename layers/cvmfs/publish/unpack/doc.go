@@ -2,7 +2,9 @@
 // (DUCC) lays it into a CVMFS repository, and not the way a container engine
 // extracts it:
 //
-//   - whiteouts stay what they are in the tar, plain files named .wh.*;
+//   - whiteouts stay what they are in the tar, plain files named .wh.*; one that
+//     the tar has as a hard link becomes an empty file;
+//   - names that steer a CVMFS server are refused (reserved.go);
 //   - every file belongs to the calling account: owners in the tar are
 //     discarded, so that no privilege is needed;
 //   - all mode bits are kept, modification times to the second, extended
@@ -23,5 +25,5 @@
 //
 // The result depends on the tar alone: a directory without an entry gets mode
 // 0755 and the time 0. So a layer that is deleted and published again has the
-// same content, down to the hash of its CVMFS catalogue.
+// same files. Its CVMFS catalogue has another hash all the same.
 package unpack

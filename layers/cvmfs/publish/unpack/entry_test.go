@@ -79,13 +79,7 @@ func TestHostile(t *testing.T) {
 		{"a symlink to nothing", []tar.Header{symlink("l", "")}, "l", nil},
 		{"a name too long", []tar.Header{file(strings.Repeat("n", 256), 0o644)}, strings.Repeat("n", 256), nil},
 		{"an unknown type", []tar.Header{{Name: "odd", Typeflag: 'Z', Mode: 0o644}}, "odd", nil},
-		{"a marker that is a symlink", []tar.Header{symlink(".cvmfscatalog", "../neighbour/precious")}, "", []string{}},
-		{
-			"a marker that is a directory",
-			[]tar.Header{dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/x", 0o644)},
-			"",
-			[]string{"d0755 .cvmfscatalog", "-0644 .cvmfscatalog/x"},
-		},
+		{"a whiteout that is a link out of the layer", []tar.Header{link(".wh.x", "../neighbour/precious")}, "", []string{"-0644 .wh.x"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			outside := imagetest.TempDir(t)
@@ -270,5 +264,89 @@ func TestCancelled(t *testing.T) {
 	_, err := unpack.Tar(ctx, bytes.NewReader(imagetest.Tar(t, file("f", 0o644))), imagetest.TempDir(t))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestReserved has names that a CVMFS server acts on: no layer that has one is laid out.
+func TestReserved(t *testing.T) {
+	empty := func(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644} }
+	for _, tc := range []struct {
+		entry tar.Header
+		fine  bool
+	}{
+		{file(".cvmfsgraft-f", 0o644), false},
+		{file("d/.cvmfsgraft-f", 0o644), false},
+		{empty("d/.cvmfsgraft-"), false},
+		{dir(".cvmfsgraft-f", 0o755), false},
+		{link("d/.cvmfsgraft-f", "f"), false},
+		{symlink(".cvmfsgraft-f", "f"), false},
+		{file(".cvmfsbundle-f", 0o644), false},
+		{file("d/.cvmfsbundles", 0o644), false},
+		{file(".cvmfsdirtab", 0o644), false},
+		{file(".cvmfscatalog", 0o644), false},
+		{dir(".cvmfscatalog", 0o755), false},
+		{symlink("d/.cvmfscatalog", "f"), false},
+		{link("d/.cvmfscatalog", "f"), false},
+		{tar.Header{Name: "d/.cvmfscatalog", Typeflag: tar.TypeFifo, Mode: 0o644}, false},
+		{dir("d/.cvmfsautocatalog/", 0o755), false},
+		{symlink(".cvmfsautocatalog", "f"), false},
+		{empty(".cvmfscatalog"), true},
+		{empty("d/.cvmfscatalog"), true},
+		{empty("d/.cvmfsautocatalog"), true},
+		{file("cvmfsgraft-f", 0o644), true},
+		{file(".cvmfsrc", 0o644), true},
+		{file(".wh..cvmfsgraft-f", 0o644), true},
+	} {
+		t.Run(tc.entry.Name+string(tc.entry.Typeflag), func(t *testing.T) {
+			_, _, err := unpackInto(t, imagetest.Tar(t, file("f", 0o644), tc.entry))
+			if tc.fine && err != nil {
+				t.Errorf("error %v", err)
+			}
+			if !tc.fine && (!errors.Is(err, unpack.ErrReserved) || !strings.Contains(err.Error(), strings.TrimSuffix(tc.entry.Name, "/"))) {
+				t.Errorf("error %v, want %v that names it", err, unpack.ErrReserved)
+			}
+		})
+	}
+}
+
+// TestLinkedWhiteouts has whiteouts that docker's archiver stored as hard links, to a file of a lower layer too.
+func TestLinkedWhiteouts(t *testing.T) {
+	root, _, err := unpackInto(t, imagetest.Tar(t, file("opt/.wh.a", 0o600), link("opt/.wh.b", "opt/.wh.a"), link("tmp/.wh.gone", "tmp/below"),
+		link("srv/.wh..wh..opq", "/never"), file("f", 0o644), link(".wh.f2", "f"), symlink("l", "/"), link(".wh.out", "l/etc/passwd")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"opt/.wh.b", "tmp/.wh.gone", "srv/.wh..wh..opq", ".wh.f2", ".wh.out"} {
+		info, err := os.Lstat(filepath.Join(root, name))
+		if err != nil || !info.Mode().IsRegular() || info.Size() != 0 {
+			t.Errorf("%s is %v, error %v, want an empty file", name, info, err)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(root, "f")); err != nil || string(got) != "f" {
+		t.Errorf("the target is %q, error %v", got, err)
+	}
+}
+
+// TestTransaction lays layers into a transaction, which loses whiteouts of every type.
+func TestTransaction(t *testing.T) {
+	for _, tc := range []struct {
+		entry tar.Header
+		lost  bool
+	}{
+		{file(".wh.a", 0o644), true},
+		{file("d/.wh..wh..opq", 0o644), true},
+		{file("d/.wh..wh.plnk", 0o644), true},
+		{file(".wh.", 0o644), true},
+		{symlink("d/.wh.a", "b"), true},
+		{link("d/.wh.a", "b"), true},
+		{tar.Header{Name: ".wh.a", Typeflag: tar.TypeFifo}, true},
+		{file("a.wh.b", 0o644), false},
+		{dir("d", 0o755), false},
+	} {
+		data := imagetest.Tar(t, file("f", 0o644), tc.entry)
+		_, err := unpack.Into(context.Background(), bytes.NewReader(data), imagetest.TempDir(t), unpack.Options{Transaction: true})
+		if errors.Is(err, unpack.ErrTransaction) != tc.lost || !tc.lost && err != nil {
+			t.Errorf("%s: error %v", tc.entry.Name, err)
+		}
 	}
 }

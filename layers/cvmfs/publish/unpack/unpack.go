@@ -30,18 +30,30 @@ type Omissions struct {
 	FirstDevice, FirstMode string
 }
 
-// Tar unpacks a layer's tar into dir, an existing and empty directory of the
+// Options say what dir is.
+type Options struct {
+	// Transaction says that dir is in a transaction of a CVMFS server, which
+	// loses whiteouts: a layer that has one is ErrTransaction.
+	Transaction bool
+}
+
+// Tar is Into without options.
+func Tar(ctx context.Context, r io.Reader, dir string) (Omissions, error) {
+	return Into(ctx, r, dir, Options{})
+}
+
+// Into unpacks a layer's tar into dir, an existing and empty directory of the
 // caller's, and puts a catalogue marker into it. It reads r to the end of the
 // archive, which may be before r's end. After an error dir holds a part, and
 // its directories have modes that allow its owner to delete it, unless the
 // error came from setting these modes.
-func Tar(ctx context.Context, r io.Reader, dir string) (Omissions, error) {
+func Into(ctx context.Context, r io.Reader, dir string, options Options) (Omissions, error) {
 	root, err := openRoot(dir)
 	if err != nil {
 		return Omissions{}, err
 	}
 	defer root.close()
-	u := &unpacker{ctx: ctx, root: root, tar: tar.NewReader(r), left: map[string]bool{}}
+	u := &unpacker{ctx: ctx, options: options, root: root, tar: tar.NewReader(r), left: map[string]bool{}}
 	for {
 		header, err := u.tar.Next()
 		if errors.Is(err, io.EOF) {
@@ -61,7 +73,8 @@ func Tar(ctx context.Context, r io.Reader, dir string) (Omissions, error) {
 }
 
 type unpacker struct {
-	ctx context.Context
+	ctx     context.Context
+	options Options
 	*root
 	Omissions
 	tar  *tar.Reader
@@ -86,11 +99,17 @@ func (u *unpacker) entry(h *tar.Header) error {
 		u.dirs["."] = m
 		return nil
 	}
+	base := filepath.Base(name)
+	if err := checkName(h, base); err != nil {
+		return err
+	}
+	if u.options.Transaction && isWhiteout(h, base) {
+		return ErrTransaction
+	}
 	p, err := u.parent(filepath.Dir(name))
 	if err != nil {
 		return fmt.Errorf("opening parent directory: %w", err)
 	}
-	base := filepath.Base(name)
 	if h.Typeflag == tar.TypeDir {
 		return u.directory(p, base, m)
 	}
@@ -99,6 +118,9 @@ func (u *unpacker) entry(h *tar.Header) error {
 	}
 	delete(u.left, filepath.Join(p.path, base))
 
+	if IsLinkedWhiteout(h, base) {
+		return u.file(p, base, m, 0)
+	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 		return u.file(p, base, m, h.Size)
@@ -137,15 +159,12 @@ func device(h *tar.Header) int {
 	return int(unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor)))
 }
 
-// mark puts the marker into the layer's root, in place of what the tar may
-// have under that name, unless it is a directory: that is content, and shown.
+// mark puts the marker into the layer's root, instead of the empty file that
+// the tar may have under that name.
 func (u *unpacker) mark() error {
 	p, err := u.parent(".")
 	if err != nil {
 		return err
-	}
-	if _, directory := u.dirs[cvmfs.CatalogFile]; directory {
-		return nil
 	}
 	if err := u.remove(p, cvmfs.CatalogFile); err != nil {
 		return err

@@ -35,7 +35,7 @@ var (
 	// names are few, so that layers meet.
 	names = []string{
 		"a", "b", "c", ".wh.a", ".wh.b", ".wh.c", ".wh..wh..opq", ".wh..wh.plnk", ".wh..wh..opqx", ".wh.", ".wh..", ".wh...",
-		".cvmfscatalog", ".cvmfsautocatalog", ".wh..cvmfscatalog", "\xff\xfe", ".wh.\xff\xfe", "new\nline,:\\", longName, "..a", "etc",
+		".cvmfscatalog", ".cvmfsautocatalog", ".cvmfsbundle-a", ".wh..cvmfscatalog", "\xff\xfe", ".wh.\xff\xfe", "new\nline,:\\", longName, "..a", "etc",
 	}
 	targets   = []string{"a", "..", "../../../../../../etc", "/", "/proc/self/root", "a\nb\xff", strings.Repeat("t/", unix.PathMax/2-1) + "t", "."}
 	fileModes = []uint32{0o644, 0o400, 0o755, unix.S_ISUID | 0o755, unix.S_ISGID | 0o711, 0o600}

@@ -175,7 +175,7 @@ func (v *View) hollow(parent int, name string, depth int, room *room) (bool, err
 	for _, e := range entries {
 		switch {
 		case marker(e.Name) || e.Type == merge.Deleted:
-		case e.Type != merge.Dir && cvmfs.IsCatalogMarker(e.Name):
+		case e.Type != merge.Dir && cvmfs.IsMarker(e.Name):
 			continue
 		case e.Type != merge.Dir:
 			return false, nil

@@ -84,7 +84,7 @@ func (a applier) content(name string, i *item) bool {
 	if i.whiteout() || device && a.noDevices {
 		return false
 	}
-	marker := name == ".cvmfscatalog" || name == ".cvmfsautocatalog"
+	marker := name == ".cvmfscatalog" || name == ".cvmfsautocatalog" || strings.HasPrefix(name, ".cvmfsbundle-")
 	return a.plain || !strings.HasPrefix(name, ".wh.") && (!marker || i.is(unix.S_IFDIR))
 }
 
