@@ -113,7 +113,22 @@ cannot_start() {
   cannot_start
   contains "$stderr" "$(layer_dir "$(layer_digest small/deletions:1 1)")"
   contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions:1\`"
-  repository_ctl restore "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  repository_ctl rollback "$(layer_dir "$(layer_digest small/deletions:1 1)")"
+  run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+}
+
+# A server gives the same files another catalogue hash when it publishes them again.
+@test "run: a layer was removed from the repository and published again" {
+  pulled
+  local layer
+  layer=$(layer_dir "$(layer_digest small/deletions:1 1)")
+  repository_ctl remove "$layer"
+  repository_ctl restore "$layer"
+  run_podman 126 run --rm "$REGISTRY/small/deletions:1" cat /data/again
+  contains "$stderr" "layer content mismatch"
+  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions:1\`"
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
   equal "$output" second
 }

@@ -17,8 +17,17 @@ import (
 // catalogues keeps the content hashes of one revision, each computed when
 // somebody asks for the first time.
 type catalogues struct {
-	mu   sync.Mutex
-	done map[string]*catalogue
+	mu    sync.Mutex
+	done  map[string]*catalogue
+	asked map[string]*history
+}
+
+// history is that of one catalogue over revisions, since somebody asked for
+// its hash. A layer that was removed and is published again has another hash,
+// from the same files too.
+type history struct {
+	gone  bool
+	again int // how often it was published again
 }
 
 type catalogue struct {
@@ -36,13 +45,34 @@ func (c *catalogues) of(top string) *catalogue {
 		}
 		c.done[top] = new(catalogue)
 	}
+	if c.asked[top] == nil {
+		if c.asked == nil {
+			c.asked = map[string]*history{}
+		}
+		c.asked[top] = new(history)
+	}
 	return c.done[top]
 }
 
-func (c *catalogues) forget() {
+// again says how often a catalogue was published again.
+func (c *catalogues) again(top string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked[top].again
+}
+
+// follow looks at which catalogues a new revision has. After a rollback those
+// that came back are the old ones.
+func (c *catalogues) follow(gone func(top string) bool, rollback bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done = nil
+	for top, h := range c.asked {
+		was := h.gone
+		if h.gone = gone(top); was && !h.gone && !rollback {
+			h.again++
+		}
+	}
 }
 
 // catalogHash is the content hash of the catalogue at top: of a layer
@@ -61,6 +91,9 @@ func (s *Server) catalogHash(top string) (string, error) {
 			}
 		} else if c.err = s.digestTree(h, top); c.err != nil {
 			return
+		}
+		if again := s.catalogues.again(top); again > 0 {
+			fmt.Fprintln(h, "published again", again)
 		}
 		c.hash = hex.EncodeToString(h.Sum(nil))
 	})

@@ -15,7 +15,8 @@ const Commands = `counters                      print the requests since the sta
 reset                         set all counters to zero
 revision                      publish what the tree holds now as a new revision
 remove PATH                   publish a revision without PATH (relative to the tree)
-restore PATH                  publish a revision that has PATH again
+restore PATH                  publish PATH again: same files, another catalogue hash
+rollback PATH                 go back to a revision that had PATH: same catalogue hash
 drop                          drop the kernel's caches of names, attributes and pages
 delay DURATION [OP [PREFIX]]  hold each request for DURATION (such as 300ms)
 fault ERRNO [OP [PREFIX]]     fail requests with ERRNO (such as EIO)
@@ -35,7 +36,7 @@ func (s *Server) Do(args []string) (string, error) {
 	verb, args := args[0], args[1:]
 	limits, known := map[string][2]int{
 		"counters": {}, "reset": {}, "revision": {}, "drop": {}, "hang": {0, 2}, "unhang": {}, "clear": {}, "die": {},
-		"remove": {1, 1}, "restore": {1, 1}, "delay": {1, 3}, "fault": {1, 3},
+		"remove": {1, 1}, "restore": {1, 1}, "rollback": {1, 1}, "delay": {1, 3}, "fault": {1, 3},
 	}[verb]
 	if !known {
 		return "", fmt.Errorf("unknown command %q", verb)
@@ -58,6 +59,8 @@ func (s *Server) Do(args []string) (string, error) {
 		return "", s.Remove(args[0])
 	case "restore":
 		return "", s.Restore(args[0])
+	case "rollback":
+		return "", s.Rollback(args[0])
 	case "drop":
 		return "", s.DropCaches()
 	case "delay":

@@ -73,14 +73,13 @@ func (t *nodes) found(at string, st *unix.Stat_t, attr fuse.Attr, layer func(str
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.byPath[at]
-	if is := likenessOf(st); n == nil || n.is != is {
+	if is := likenessOf(st); n == nil || n.is != is || !n.removed.IsZero() {
 		t.last++
 		n = &node{id: t.last, path: at, layer: layer(at), is: is}
 		t.byID[n.id], t.byPath[at] = n, n
 	}
 	n.lookups++
 	n.shown = attr
-	n.removed = time.Time{}
 	return n
 }
 
@@ -125,14 +124,17 @@ func (t *nodes) number(path string) uint64 {
 	return 0
 }
 
-// mark sets or clears the removal of every node. The first time counts.
-func (t *nodes) mark(when time.Time, gone func(*node) bool) {
+// mark notes which nodes a new revision has not. The first time counts. What
+// was published again is a new thing, and the old one stays gone; only a
+// rollback has it again.
+func (t *nodes) mark(when time.Time, gone func(*node) bool, rollback bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range t.byID {
 		switch is := gone(n); {
-		case !is:
+		case !is && rollback:
 			n.removed = time.Time{}
+		case !is:
 		case n.removed.IsZero():
 			n.removed = when
 		}

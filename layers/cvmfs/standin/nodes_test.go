@@ -56,12 +56,12 @@ func TestMarkKeepsTheFirstTime(t *testing.T) {
 	n := table.found("a", &st, fuse.Attr{}, func(string) *tally { return nil })
 	gone := func(other *node) bool { return other == n }
 	early, late := time.Unix(1, 0), time.Unix(2, 0)
-	table.mark(early, gone)
-	table.mark(late, gone)
+	table.mark(early, gone, false)
+	table.mark(late, gone, false)
 	if removed, _ := table.fate(n); !removed.Equal(early) {
 		t.Errorf("removed %v, want %v", removed, early)
 	}
-	table.mark(late, func(*node) bool { return false })
+	table.mark(late, func(*node) bool { return false }, true)
 	if removed, _ := table.fate(n); !removed.IsZero() {
 		t.Errorf("restored, and still removed %v", removed)
 	}

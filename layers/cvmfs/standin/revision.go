@@ -25,25 +25,30 @@ func (s *Server) hidden(name string) bool {
 }
 
 // publish shows the tree's present state as the next revision. top is what
-// changed, "" for anything.
-func (s *Server) publish(top string) {
+// changed, "" for anything. rollback says that what comes back is what was
+// there before, and not published again.
+func (s *Server) publish(top string, rollback bool) {
 	s.revision.Add(1)
-	s.catalogues.forget()
-	s.nodes.mark(time.Now(), s.vanished)
+	s.catalogues.follow(s.absent, rollback)
+	s.nodes.mark(time.Now(), s.vanished, rollback)
 	s.drop(s.nodes.beneath(top))
+}
+
+// absent reports whether the present revision has nothing of that name.
+func (s *Server) absent(name string) bool {
+	var st unix.Stat_t
+	err := s.tree.lstat(name, &st)
+	return s.hidden(name) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
 }
 
 // vanished reports whether the present revision has nothing like n in its
 // place. A file with other contents is still a file: who has it open reads on.
 func (s *Server) vanished(n *node) bool {
-	if s.hidden(n.path) {
+	if s.absent(n.path) {
 		return true
 	}
 	var st unix.Stat_t
 	err := s.tree.lstat(n.path, &st)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return true
-	}
 	return err == nil && likenessOf(&st).mode != n.is.mode
 }
 
@@ -65,7 +70,7 @@ func (s *Server) NextRevision() (uint64, error) {
 	if s.faults.hanging() {
 		return 0, errHung
 	}
-	s.publish("")
+	s.publish("", false)
 	return s.revision.Load(), nil
 }
 
@@ -86,12 +91,19 @@ func (s *Server) Remove(name string) error {
 	s.hiding.Lock()
 	s.hides[name] = struct{}{}
 	s.hiding.Unlock()
-	s.publish(name)
+	s.publish(name, false)
 	return nil
 }
 
-// Restore publishes a revision that has again what Remove took away.
-func (s *Server) Restore(name string) error {
+// Restore publishes again what Remove took away: the same files, under another
+// catalogue hash. What was held of it stays gone.
+func (s *Server) Restore(name string) error { return s.back(name, false) }
+
+// Rollback goes back to a revision that had what Remove took away: the hash is
+// the old one, and what was held of it answers again.
+func (s *Server) Rollback(name string) error { return s.back(name, true) }
+
+func (s *Server) back(name string, rollback bool) error {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	if err := s.changeable(name); err != nil {
@@ -104,7 +116,7 @@ func (s *Server) Restore(name string) error {
 	if !was {
 		return fmt.Errorf("restoring %q: not removed", name)
 	}
-	s.publish(name)
+	s.publish(name, rollback)
 	return nil
 }
 

@@ -55,16 +55,28 @@ func TestRevisionShowsWhatWasPublished(t *testing.T) {
 	}
 }
 
+// A layer that comes back is another one, unless the repository was rolled back.
 func TestRemovedLayer(t *testing.T) {
-	for _, how := range []string{"remove", "deleted in the tree"} {
+	for _, how := range []string{"restore", "rollback", "deleted in the tree"} {
 		t.Run(how, func(t *testing.T) {
 			const delay = 1500 * time.Millisecond
 			m := mount(t, "--stale-delay", delay.String())
-			take, giveBack := func() { m.ctl("remove", dirA) }, func() { m.ctl("restore", dirA) }
-			if how != "remove" {
+			take, giveBack := func() { m.ctl("remove", dirA) }, func() { m.ctl(how, dirA) }
+			if how == "deleted in the tree" {
 				in, aside := filepath.Join(m.tree, dirA), filepath.Join(m.dir, "aside")
 				take = func() { must(t, os.Rename(in, aside)); m.ctl("revision") }
 				giveBack = func() { must(t, os.Rename(aside, in)); m.ctl("revision") }
+			}
+			hash := func() string {
+				buf := make([]byte, 200)
+				n, err := unix.Getxattr(m.path(dirA+"/layerfs"), "user.catalog_counters", buf)
+				must(t, err)
+				return string(buf[:n])
+			}
+			before := hash()
+			m.ctl("revision")
+			if hash() != before {
+				t.Error("another hash after a revision that changed nothing")
 			}
 			top := m.path(dirA + "/layerfs")
 			dir, err := unix.Open(top+"/etc", unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -114,11 +126,21 @@ func TestRemovedLayer(t *testing.T) {
 			wantErrno(t, "looking the layer up, later", unix.Access(top, 0), unix.ENOENT)
 
 			giveBack()
-			if n, err := list(); n == 0 || err != nil {
-				t.Errorf("listing, restored: %d bytes, %v", n, err)
+			if how == "rollback" {
+				if n, err := list(); n == 0 || err != nil {
+					t.Errorf("listing, rolled back: %d bytes, %v", n, err)
+				}
+				if n, err := unix.Pread(file, buf, 0); n == 0 || err != nil {
+					t.Errorf("reading, rolled back: %d bytes, %v", n, err)
+				}
+			} else {
+				_, err = list()
+				wantErrno(t, "listing what was held", err, unix.ESTALE)
+				_, err = unix.Pread(file, buf, 0)
+				wantErrno(t, "reading what was held", err, unix.ESTALE)
 			}
-			if n, err := unix.Pread(file, buf, 0); n == 0 || err != nil {
-				t.Errorf("reading, restored: %d bytes, %v", n, err)
+			if same := hash() == before; same != (how == "rollback") {
+				t.Errorf("the same hash: %v", same)
 			}
 			if _, err := os.ReadFile(top + "/usr/tool"); err != nil {
 				t.Errorf("a file, restored: %v", err)
@@ -164,8 +186,12 @@ func TestOverlayOnARemovedLayer(t *testing.T) {
 	wantErrno(t, "reading, later", err, unix.ESTALE)
 
 	m.ctl("restore", dirA)
+	_, err = os.ReadFile(merged + "/etc/hello")
+	wantErrno(t, "reading, published again", err, unix.ESTALE)
+	m.ctl("remove", dirA)
+	m.ctl("rollback", dirA)
 	if _, err := os.ReadFile(merged + "/etc/hello"); err != nil {
-		t.Errorf("reading, restored: %v", err)
+		t.Errorf("reading, rolled back: %v", err)
 	}
 }
 
