@@ -51,6 +51,8 @@ type Difference struct {
 	What What
 	// Repository and Registry say what is there, fit for a terminal.
 	Repository, Registry string
+
+	worldReadable bool // see Layer
 }
 
 // String is the difference in one line.

@@ -67,7 +67,13 @@ func (c *comparison) metadata(at string, st *unix.Stat_t, want *node) []Differen
 	}
 	var out []Difference
 	if have, should := st.Mode&0o7777, want.mode&0o7777; have != should && want.kind() != unix.S_IFLNK {
-		out = append(out, c.difference(at, Mode, fmt.Sprintf("%04o", have), fmt.Sprintf("%04o", should)))
+		d := c.difference(at, Mode, fmt.Sprintf("%04o", have), fmt.Sprintf("%04o", should))
+		added := uint32(0o444)
+		if want.isDir() {
+			added = 0o555
+		}
+		d.worldReadable = have == should|added
+		out = append(out, d)
 	}
 	if st.Mtim.Sec != want.mtime {
 		out = append(out, c.difference(at, Time, clock(st.Mtim.Sec), clock(want.mtime)))

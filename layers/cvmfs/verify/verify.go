@@ -45,6 +45,9 @@ type Layer struct {
 	Differences int `json:"differences"`
 	Unreadable  int `json:"unreadable"`
 	Failed      int `json:"failed"`
+	// WorldReadable counts differences of modes that are no more than what
+	// CVMFS_WORLD_READABLE=yes adds to each file and directory.
+	WorldReadable int `json:"world-readable,omitempty"`
 }
 
 // Report is told what is found, in the image's order. Calls do not overlap.
@@ -84,6 +87,9 @@ func Image(ctx context.Context, finder Finder, img *source.Image, repository str
 		c := &comparison{ctx: ctx, layer: layer.Digest}
 		c.report = func(d Difference) {
 			l.count(d.What)
+			if d.worldReadable {
+				l.WorldReadable++
+			}
 			report.Difference(d)
 		}
 		if err := c.compare(root, layer, &l); err != nil {

@@ -11,14 +11,10 @@ import (
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/inventory"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
 )
 
-const (
-	defaultRepository = "/cvmfs/unpacked.cern.ch"
-	// A person waits for check, where a pull would go on without the repository.
-	lookupTimeout = 60 * time.Second
-)
+// A person waits for check, where a pull would go on without the repository.
+const lookupTimeout = 60 * time.Second
 
 // errUnavailable ends check when a layer may or may not be there; a warning
 // has named the repository.
@@ -47,8 +43,11 @@ something went wrong, a repository that does not answer included.
 ` + imageHelp,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			img, err := source.Open(cmd.Context(), args[0], image.options())
+			img, err := image.open(cmd.Context(), args[0])
 			if err != nil {
+				return err
+			}
+			if repositories, err = configured(repositories); err != nil {
 				return err
 			}
 			finder := lookup.New(repositories, lookupTimeout)
@@ -70,7 +69,7 @@ something went wrong, a repository that does not answer included.
 		},
 	}
 	image.add(cmd)
-	cmd.Flags().StringArrayVar(&repositories, "repository", []string{defaultRepository}, "look in the repository mounted at `DIR`; may be given again, and is searched in that order")
+	cmd.Flags().StringArrayVar(&repositories, "repository", nil, "look in the repository mounted at `DIR`; may be given again, and is searched in that order (default: those of cvmfs.conf)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&hidden, "hidden", false, "list the files that the calling user may not read, the directories that he may not enter, and setuid and setgid files, which lose that in containers")
 	return cmd

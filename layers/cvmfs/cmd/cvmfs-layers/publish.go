@@ -43,7 +43,7 @@ transaction may be open. Any other DIR is written to.
 			if err != nil {
 				return err
 			}
-			img, err := source.Open(cmd.Context(), args[0], image.options())
+			img, err := image.open(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

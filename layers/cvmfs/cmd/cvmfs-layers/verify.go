@@ -12,7 +12,6 @@ import (
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
-	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/source"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/verify"
 )
 
@@ -24,18 +23,19 @@ var (
 
 // verified is the output of verify.
 type verified struct {
-	Image       string              `json:"image"`
-	Config      string              `json:"config"`
-	Platform    string              `json:"platform"`
-	Repository  string              `json:"repository"`
-	NotCompared []string            `json:"not-compared"`
-	Layers      []verify.Layer      `json:"layers"`
-	Differences []verify.Difference `json:"differences"`
+	Image        string              `json:"image"`
+	Config       string              `json:"config"`
+	Platform     string              `json:"platform"`
+	Repository   string              `json:"repository"`             // the first
+	Repositories []string            `json:"repositories,omitempty"` // if there is more than one
+	NotCompared  []string            `json:"not-compared"`
+	Layers       []verify.Layer      `json:"layers"`
+	Differences  []verify.Difference `json:"differences"`
 }
 
 func newVerify() *cobra.Command {
 	var image imageFlags
-	var repository string
+	var repositories []string
 	var asJSON, quiet bool
 	cmd := &cobra.Command{
 		Use:   "verify [flags] IMAGE",
@@ -54,19 +54,25 @@ answer.
 ` + imageHelp,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			img, err := source.Open(cmd.Context(), args[0], image.options())
+			img, err := image.open(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			finder := lookup.New([]string{repository}, lookupTimeout)
+			if repositories, err = configured(repositories); err != nil {
+				return err
+			}
+			finder := lookup.New(repositories, lookupTimeout)
 			defer finder.Close()
 			out := verified{
-				Image: img.Name, Config: string(img.Config.Digest), Platform: img.Platform, Repository: repository,
+				Image: img.Name, Config: string(img.Config.Digest), Platform: img.Platform, Repository: repositories[0],
 				NotCompared: verify.NotCompared, Layers: []verify.Layer{}, Differences: []verify.Difference{},
+			}
+			if len(repositories) > 1 {
+				out.Repositories = repositories
 			}
 			show := progress(cmd.ErrOrStderr(), quiet, len(img.Distinct()))
 			show(out.Layers)
-			err = verify.Image(cmd.Context(), finder, img, repository, verify.Report{
+			err = verify.Image(cmd.Context(), finder, img, repositories[0], verify.Report{
 				Difference: func(d verify.Difference) {
 					if asJSON {
 						out.Differences = append(out.Differences, d)
@@ -85,8 +91,8 @@ answer.
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), out)
 			} else if !quiet {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "not compared, since CVMFS keeps none: %s\n%s\n",
-					strings.Join(out.NotCompared, ", "), verifySummary(out.Layers))
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "not compared, since CVMFS keeps none: %s\n%s%s\n",
+					strings.Join(out.NotCompared, ", "), worldReadable(out.Layers), verifySummary(out.Layers))
 			}
 			if err != nil {
 				return err
@@ -95,7 +101,7 @@ answer.
 		},
 	}
 	image.add(cmd)
-	cmd.Flags().StringVar(&repository, "repository", defaultRepository, "compare the repository mounted at `DIR`")
+	cmd.Flags().StringArrayVar(&repositories, "repository", nil, "compare the repository mounted at `DIR`; may be given again: a layer is compared where a pull finds it (default: those of cvmfs.conf)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print differences only")
 	return cmd
@@ -126,6 +132,19 @@ func total(layers []verify.Layer) (t verify.Layer) {
 		t.Failed += l.Failed
 	}
 	return t
+}
+
+// worldReadable tells of modes that are those of the image, but for what a
+// setting of the client adds.
+func worldReadable(layers []verify.Layer) string {
+	n := 0
+	for _, l := range layers {
+		n += l.WorldReadable
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d modes differ only by what the client's CVMFS_WORLD_READABLE=yes adds: verify with CVMFS_CHECK_PERMISSIONS=no instead, which shows the published modes\n", n)
 }
 
 // verifySummary counts the outcome in one line.

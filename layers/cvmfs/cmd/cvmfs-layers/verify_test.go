@@ -54,10 +54,12 @@ func TestVerify(t *testing.T) {
 		t.Errorf("missing: status %d, output %q, errors %q", status, out, errs)
 	}
 
+	if status, out, errs := call("verify", "--repository", s.repository+"x", s.host+"/team/ab:1"); status != exitError || out != "" || errs == "" {
+		t.Errorf("no repository: status %d, output %q, errors %q", status, out, errs)
+	}
 	for name, args := range map[string][]string{
-		"no image":      {s.host + "/team/none:1"},
-		"no repository": {"--repository", s.repository + "x", s.host + "/team/ab:1"},
-		"no argument":   {},
+		"no image":    {s.host + "/team/none:1"},
+		"no argument": {},
 	} {
 		if status, out, errs := verify(args...); status != exitError || out != "" || errs == "" {
 			t.Errorf("%s: status %d, output %q, errors %q", name, status, out, errs)
