@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/containers/image/v5/docker/reference"
@@ -53,8 +52,7 @@ type place struct {
 
 // find says where to look for an image, in the order of a pull.
 func find(image string) ([]place, error) {
-	transport, _, _ := strings.Cut(image, ":")
-	if slices.Contains([]string{"oci", "docker-archive"}, transport) {
+	if !source.IsRegistry(image) {
 		return []place{{ref: image}}, nil
 	}
 	written := strings.TrimPrefix(strings.TrimPrefix(image, "docker://"), "https://")

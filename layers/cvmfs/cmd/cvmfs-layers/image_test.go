@@ -56,6 +56,8 @@ location = "HOST/team"`, "ab:1", "images.example.org/ab:1", false},
 		{"a search", `unqualified-search-registries = ["DEAD", "HOST"]`, "team/ab:1", s.host + "/team/ab:1", false},
 		{"in full", "", "docker://" + s.host + "/team/ab:1", s.host + "/team/ab:1", false},
 		{"an address", "", "https://" + s.host + "/team/ab:1", s.host + "/team/ab:1", false},
+		{"another transport", "", "containers-storage:debian", "skopeo copy", true},
+		{"another address", "", "http://" + s.host + "/team/ab:1", "--plain-http", true},
 		{"blocked", `[[registry]]
 location = "HOST"
 blocked = true`, s.host + "/team/ab:1", "is blocked in registries.conf", true},

@@ -76,6 +76,17 @@ type Options struct {
 	SkipTLSVerify bool
 }
 
+// IsRegistry says that ref does not begin with the name of another transport
+// than docker://, whether Open supports that or not.
+func IsRegistry(ref string) bool {
+	switch transport, _, _ := strings.Cut(ref, ":"); transport {
+	case "oci", "docker-archive", "containers-storage", "dir", "docker-daemon", "oci-archive", "sif", "tarball":
+		return false
+	default:
+		return true
+	}
+}
+
 // Open finds the image that ref names.
 func Open(ctx context.Context, ref string, o Options) (*Image, error) {
 	platform, err := parsePlatform(o.Platform)
@@ -88,7 +99,7 @@ func Open(ctx context.Context, ref string, o Options) (*Image, error) {
 	case "http":
 		return nil, fmt.Errorf("opening image %q: a registry's image is named without http://: type %s, and --plain-http for a registry without TLS",
 			ref, strings.TrimLeft(rest, "/"))
-	case "containers-storage", "dir", "docker-daemon", "oci-archive", "ostree", "sif", "tarball":
+	case "containers-storage", "dir", "docker-daemon", "oci-archive", "sif", "tarball":
 		return nil, fmt.Errorf("opening image %q: %s: is not supported, copy the image into an OCI layout: skopeo copy %[1]s oci:DIR", ref, transport)
 	case "oci":
 		img, name, err = openLayout(rest, platform)
