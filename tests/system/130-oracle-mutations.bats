@@ -161,7 +161,7 @@ caught() {
     'case kind == whiteout.Opaque:' 'case kind == whiteout.Opaque: m.add(l.Layer, e)' \
     '^"/opaques/emptied/.wh..wh..opq" entry: |^"/.*/.wh..wh..opq" entry: ordinary absent, other file'
   mutation "a catalogue marker shows" merge/merge.go \
-    '!cvmfs.IsCatalogMarker(e.Name)' 'cvmfs.CatalogFile != ""' \
+    '!cvmfs.IsMarker(e.Name)' 'cvmfs.CatalogFile != ""' \
     '^"/.cvmfscatalog" entry: ordinary absent, other file'
   # Merging
   mutation "a merged directory loses its lowest layer" view/server/tree.go \

@@ -68,16 +68,15 @@ func aufsLayers() [][]item {
 
 // catalogMarkerLayers have files with the name of CVMFS's own. A repository
 // has such a file in the root of each layer, whatever the layer has: a view
-// hides files of that name, and those of an image with them.
+// hides files of that name, and those of an image with them. They are empty:
+// no server would publish others.
 func catalogMarkerLayers() [][]item {
 	return [][]item{
 		{
-			file(".cvmfscatalog", 0o644, "an image's own\n"), dir("markers", 0o755), file("markers/.cvmfscatalog", 0o644, "an image's own\n"),
-			file("markers/.cvmfsautocatalog", 0o644, "an image's own\n"),
-			dir("markers/dir", 0o755), dir("markers/dir/.cvmfscatalog", 0o755), file("markers/dir/.cvmfscatalog/file", 0o644, "file\n"),
+			file(".cvmfscatalog", 0o644, ""), dir("markers", 0o755), file("markers/.cvmfscatalog", 0o644, ""),
+			file("markers/.cvmfsautocatalog", 0o644, ""), file("markers/deleted", 0o644, "file\n"),
 		},
-		// Beneath a layer of this name, a directory in the root.
-		{whiteout(".wh..cvmfscatalog"), dir(".cvmfscatalog", 0o755), file(".cvmfscatalog/file", 0o644, "file\n")},
+		{whiteout(".wh..cvmfscatalog"), whiteout("markers/.wh.deleted")},
 	}
 }
 
