@@ -32,6 +32,10 @@ type Layer struct {
 	Identity
 }
 
+// MaxDiffSize is far above the size of any layer's tar: 1 PiB. The sum of as many
+// layers as an image can have does not overflow.
+const MaxDiffSize = 1 << 50
+
 // StoredSize is DiffSize, or 0 if the repository does not say; of no layer too.
 func (l *Layer) StoredSize() int64 {
 	if l == nil || l.DiffSize < 0 {

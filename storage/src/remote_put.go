@@ -89,7 +89,7 @@ func (r *layerStore) putRemote(parent *Layer, options *LayerOptions) (retErr err
 			run.created = append(run.created, put.ID)
 		case !errors.Is(err, ErrDuplicateID):
 			return err
-		case layer.Kind == LayerKindRemoteReadonly:
+		case layer.isRemote():
 			if layer, err = r.updateRemote(put.ID, put.Found.Layer); err != nil {
 				return err
 			}
@@ -150,16 +150,24 @@ func (r *layerStore) updateRemote(id string, found cvmfs.Layer) (*Layer, error) 
 		return nil, ErrLayerUnknown
 	}
 	old, err := driver.RemoteLayer(layer.ID)
-	if err != nil || old == nil { // made local in the meantime
+	if old == nil && !errors.Is(err, drivers.ErrRemoteRecord) { // made local in the meantime
 		return copyLayer(layer), err
 	}
-	record := newRemoteLayerRecord(found)
-	if *old == found && reflect.DeepEqual(layer.RemoteLayerRecord, record) {
-		return copyLayer(layer), nil // up to date, and no process was killed between the two
-	}
-	if err := driver.UpdateRemote(layer.ID, found); err != nil {
+	// Whether or not layers.json is up to date: a process may have been killed
+	// between the two, or the power cut.
+	if err := driver.UpdateRemote(layer.ID, layer.Parent, found); err != nil {
 		return nil, err
+	}
+	record := newRemoteLayerRecord(found)
+	if reflect.DeepEqual(layer.RemoteLayerRecord, record) {
+		return copyLayer(layer), nil
 	}
 	layer.RemoteLayerRecord = record
 	return copyLayer(layer), r.saveFor(layer)
+}
+
+// isRemote says whether the layer is remote, as far as layers.json tells.
+func (l *Layer) isRemote() bool {
+	flagged, _ := l.Flags[remoteFlag].(bool)
+	return flagged || l.Kind == LayerKindRemoteReadonly
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -37,7 +38,8 @@ func (r *layerStore) replaceRemote(id, from string) (*Layer, error) {
 		return nil, ErrLayerUnknown
 	}
 	remote, err := driver.RemoteLayer(layer.ID)
-	if err != nil {
+	isRemote := remote != nil || errors.Is(err, drivers.ErrRemoteRecord)
+	if err != nil && !isRemote {
 		return nil, err
 	}
 	// The headers of the tar first: without remote kind they belong to the contents.
@@ -54,7 +56,7 @@ func (r *layerStore) replaceRemote(id, from string) (*Layer, error) {
 	r.bycompressedsum[layer.CompressedDigest] = append(r.bycompressedsum[layer.CompressedDigest], layer.ID)
 	r.byuncompressedsum[layer.UncompressedDigest] = append(r.byuncompressedsum[layer.UncompressedDigest], layer.ID)
 	err = r.saveFor(layer)
-	if err == nil && remote != nil { // else made local in the meantime
+	if err == nil && isRemote { // else made local in the meantime
 		err = driver.MakeLocal(layer.ID, from)
 	}
 	r.recoverRemote(layer)

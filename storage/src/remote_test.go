@@ -506,3 +506,30 @@ func TestPrepareRemoteLayers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "\n", string(starts))
 }
+
+// A pull records anew what cannot be read, whoever wrote it or cut it short, and one
+// that downloads gives it contents of its own.
+func TestPutRemoteMends(t *testing.T) {
+	s := remoteStore(t)
+	driver := s.graphDriver.(drivers.RemoteLayerDriver)
+	found, d := remoteAnswer("base", 1000)
+	base, err := putRemote(s, "", "", found, d, 100)
+	require.NoError(t, err)
+	link := filepath.Join(s.graphRoot, "overlay", base.ID, "link")
+	require.NoError(t, os.WriteFile(link, nil, 0o644))
+	_, err = driver.RemoteLayer(base.ID)
+	require.ErrorIs(t, err, drivers.ErrRemoteRecord)
+	created, err := s.PutRemoteLayers("", []RemoteLayer{{ID: base.ID, Found: found, Digest: d, Size: 100}})
+	require.NoError(t, err)
+	assert.Empty(t, created)
+	got, err := driver.RemoteLayer(base.ID)
+	require.NoError(t, err)
+	assert.Equal(t, found.Layer, *got)
+	require.NoError(t, os.Remove(link))
+	layer, _, err := s.ReplaceRemoteLayer(base.ID, nil, bytes.NewReader(layerTar(t)))
+	require.NoError(t, err)
+	assert.Empty(t, layer.Kind)
+	got, err = driver.RemoteLayer(base.ID)
+	require.NoError(t, err)
+	assert.Nil(t, got)
+}

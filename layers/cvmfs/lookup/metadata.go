@@ -92,7 +92,7 @@ func checkMetadata(data []byte, d, diffID digest.Digest) (size int64, err error)
 		return 0, fmt.Errorf("it is of layer %q", r.CompressedDiffDigest)
 	case r.DiffDigest != "" && r.DiffDigest != diffID:
 		return 0, fmt.Errorf("its diffID is %q, the image's %q", r.DiffDigest, diffID)
-	case r.DiffSize < 0:
+	case r.DiffSize < 0, r.DiffSize > cvmfs.MaxDiffSize:
 		return 0, fmt.Errorf("its size is %d", r.DiffSize)
 	case r.DiffSize == 0, r.DiffDigest == "": // no tar is that short: the field was left out
 		return -1, nil

@@ -39,6 +39,7 @@ func TestCheckMetadata(t *testing.T) {
 		{"other diffID", "[" + record(layerA, diffB, "") + "]", 0, diffB.String()},
 		{"digests swapped", "[" + record(diffA, layerA, "") + "]", 0, diffA.String()},
 		{"negative size", "[" + record(layerA, diffA, `,"diff-size":-1`) + "]", 0, "-1"},
+		{"a size that overflows", "[" + record(layerA, diffA, `,"diff-size":9223372036854775807`) + "]", 0, "9223372036854775807"},
 		{"size is text", "[" + record(layerA, diffA, `,"diff-size":"1"`) + "]", 0, "json"},
 		{"empty array", "[]", 0, "0 records"},
 		{"two records", "[" + record(layerA, diffA, "") + "," + record(layerA, diffA, "") + "]", 0, "2 records"},

@@ -1,6 +1,8 @@
 package graphdriver
 
 import (
+	"errors"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 )
@@ -13,11 +15,13 @@ type RemoteLayerDriver interface { //nolint:interfacebloat // what one driver do
 	// as a record of where its contents are. It does not access them.
 	CreateRemote(id, parent string, layer cvmfs.Layer) error
 
-	// UpdateRemote replaces what is recorded of the remote layer id.
-	UpdateRemote(id string, layer cvmfs.Layer) error
+	// UpdateRemote replaces what is recorded of the remote layer id on top of
+	// parent, also where that cannot be read.
+	UpdateRemote(id, parent string, layer cvmfs.Layer) error
 
 	// RemoteLayer returns what is recorded of a remote layer, or nil if the
-	// layer id is not one.
+	// layer id is not one.  The error is ErrRemoteRecord if it is one, and what is
+	// recorded cannot be read.
 	RemoteLayer(id string) (*cvmfs.Layer, error)
 
 	// MapsRemote says whether the layer id holds nothing of its own and
@@ -40,6 +44,10 @@ type RemoteLayerDriver interface { //nolint:interfacebloat // what one driver do
 	// RemoteLayerOptions returns what the driver's options say of repositories.
 	RemoteLayerOptions() config.Options
 }
+
+// ErrRemoteRecord is returned for a remote layer whose record is damaged, or in a
+// form that this version does not know.
+var ErrRemoteRecord = errors.New("unusable record of a remote layer")
 
 // RemoteStackError is the error of a Get that failed with remote layers in the
 // stack. The record of the layers may be valid and their repository down, so

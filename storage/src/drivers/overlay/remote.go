@@ -32,9 +32,16 @@ import (
 // moment the path of one repository and the identity of another, and so that a
 // layer takes no more room than it must.
 type remoteRecord struct {
+	Version int `json:"version,omitempty"` // recordVersion; records of the first builds have none, and are the same
+
 	Mode os.FileMode `json:"mode"` // the permission bits that the root of an ordinary layer would have
 	cvmfs.Layer
 }
+
+// recordVersion is the form of record that this driver writes. It is raised when an
+// older driver would misread a newer record; fields that it can do without are added
+// as they are.
+const recordVersion = 1
 
 // remoteDiff is where that symbolic link points to. Were there nothing, versions
 // of this driver without remote layers would make a directory when they mount
@@ -65,26 +72,65 @@ func (d *Driver) CreateRemote(id, parent string, layer cvmfs.Layer) (retErr erro
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(path.Join(dir, lowerFile), []byte(lower), 0o666); err != nil {
+		if n := strings.Count(lower, ":") + 2; n > maxDepth {
+			return fmt.Errorf("layer %s is number %d of its image, and the overlay driver can mount %d: %w", id, n, maxDepth, graphdriver.ErrNotSupported)
+		}
+		if err := writeLower(dir, lower); err != nil {
 			return err
 		}
 	}
-	return d.writeRemote(id, remoteRecord{perms, layer})
+	return d.writeRemote(id, remoteRecord{recordVersion, perms, layer})
 }
 
-// UpdateRemote replaces the record of a remote layer. Its root keeps its mode.
-func (d *Driver) UpdateRemote(id string, layer cvmfs.Layer) error {
+// writeLower writes the "lower" file of a layer, so that after a power cut it is
+// whole or not there: an empty one would be a layer with nothing beneath it.
+func writeLower(dir, lower string) error {
+	return ioutils.AtomicWriteFile(path.Join(dir, lowerFile), []byte(lower), 0o644)
+}
+
+// mendLower writes the "lower" file of a layer anew, if a power cut has emptied it or
+// cut it short.
+func mendLower(dir, lower string) error {
+	is, err := os.ReadFile(path.Join(dir, lowerFile))
+	if err == nil && len(is) == len(lower) && !bytes.ContainsRune(is, 0) || errors.Is(err, os.ErrNotExist) && lower == "" {
+		return nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return writeLower(dir, lower)
+}
+
+// UpdateRemote replaces the record of a remote layer on top of parent. Its root keeps
+// its mode, if that can be read.
+func (d *Driver) UpdateRemote(id, parent string, layer cvmfs.Layer) error {
 	if _, _, err := cvmfs.SplitLayerPath(layer.Path); err != nil {
 		return err
 	}
-	old, err := readRemote(d.dir(id))
-	if err != nil {
-		return err
+	lower := ""
+	if parent != "" {
+		var err error
+		if lower, err = d.getLower(parent); err != nil {
+			return err
+		}
 	}
-	if old == nil {
+	old, err := readRemote(d.dir(id))
+	switch {
+	case errors.Is(err, graphdriver.ErrRemoteRecord):
+		perms, err := d.rootPerms(parent)
+		if err != nil {
+			return err
+		}
+		old = &remoteRecord{Mode: perms}
+	case err != nil:
+		return err
+	case old == nil:
 		return fmt.Errorf("layer %s is not remote: %w", id, graphdriver.ErrLayerUnknown)
 	}
-	return d.writeRemote(id, remoteRecord{old.Mode, layer})
+	if err := mendLower(d.dir(id), lower); err != nil || old.Layer == layer {
+		return err
+	}
+	return d.writeRemote(id, remoteRecord{recordVersion, old.Mode, layer})
 }
 
 // writeRemote writes a remote layer's record.
@@ -120,23 +166,48 @@ func remoteLayer(dir string) (*cvmfs.Layer, error) {
 
 // readRemote reads the record in a layer's directory, nil for an ordinary layer.
 func readRemote(dir string) (*remoteRecord, error) {
-	link, err := readRecord(path.Join(dir, "link"))
+	name := path.Join(dir, "link")
+	link, err := readRecord(name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	if !isRemoteLink(link) {
-		return nil, nil
+		if to, err := os.Readlink(path.Join(dir, "diff")); err != nil || to != remoteDiff {
+			return nil, nil
+		}
+		return nil, unusable(name, "is damaged: it does not begin with the path of a layer directory")
 	}
 	record := &remoteRecord{}
 	end := bytes.LastIndexByte(link, '\n') + 1 // JSON has no line end, a path may
 	if err := json.Unmarshal(link[end:], record); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", path.Join(dir, "link"), err)
+		return nil, unusable(name, "is damaged: what follows the path of the layer directory is cut short or garbled")
+	}
+	if record.Version > recordVersion {
+		return nil, unusable(name, fmt.Sprintf("has version %d, and this version of podman knows %d: use the one that wrote it", record.Version, recordVersion))
 	}
 	record.Path = strings.TrimSuffix(string(link[:end]), "\n")
 	if _, _, err := cvmfs.SplitLayerPath(record.Path); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", path.Join(dir, "link"), err)
+		return nil, unusable(name, fmt.Sprintf("is damaged: %v", err))
+	}
+	if record.DiffSize > cvmfs.MaxDiffSize {
+		record.DiffSize = -1
+	}
+	// Only a power cut leaves an empty list, or one that was not written.
+	lower, err := readRecord(path.Join(dir, lowerFile))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return record, nil
+	case err != nil:
+		return nil, err
+	case len(lower) == 0 || lower[0] == 0:
+		return nil, unusable(path.Join(dir, lowerFile), "is damaged: it is empty")
 	}
 	return record, nil
+}
+
+// unusable is the error for a record that cannot be used, and says what can be done.
+func unusable(name, why string) error {
+	return fmt.Errorf("%w: %q %s; a pull of the image writes it anew: `podman pull --cvmfs IMAGE`", graphdriver.ErrRemoteRecord, name, why)
 }
 
 // maxRecord is far above the bytes of any record of a layer; the longest has the

@@ -21,11 +21,18 @@ func (d *Driver) MakeLocal(id, from string) error {
 	dir, content, _ := d.layerDirs(id)
 	_, source, _ := d.layerDirs(from)
 	layer, err := remoteLayer(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, graphdriver.ErrRemoteRecord) {
 		return err
 	}
-	if layer == nil {
+	if layer == nil && err == nil {
 		return fmt.Errorf("layer %s is not remote: %w", id, graphdriver.ErrLayerUnknown)
+	}
+	lower, err := os.ReadFile(path.Join(d.dir(from), lowerFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := mendLower(dir, string(lower)); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(content, 0o700); err != nil {
 		return err

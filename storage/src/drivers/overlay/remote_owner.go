@@ -145,7 +145,7 @@ func (v *views) readOwner(dir string) error {
 			err = json.Unmarshal(owner, &v.owner)
 		}
 		if err != nil {
-			return fmt.Errorf("reading %q: %w", path.Join(dir, ownerFile), err)
+			return fmt.Errorf("reading %q, which says who owns the files of a container: %w", path.Join(dir, ownerFile), err)
 		}
 		v.mapped, v.mappedFrom = true, i+1
 		break

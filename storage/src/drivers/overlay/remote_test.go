@@ -85,7 +85,7 @@ func TestRemoteRecordAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.options.forceMask = nil
-	if err := d.UpdateRemote("base", want); err != nil {
+	if err := d.UpdateRemote("base", "", want); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := d.RemoteLayer("base"); err != nil || *got != want {

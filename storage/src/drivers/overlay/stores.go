@@ -78,6 +78,9 @@ func (d *Driver) asLower(id string) (name, top string, err error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", "", err
 	}
+	if _, err := readRemote(dir); err != nil {
+		return "", "", err
+	}
 	if !isRemoteLink(link) && !(inAdditionalStore && additionalAsLower) {
 		return "", "", nil
 	}
