@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/pull"
@@ -16,16 +17,21 @@ import (
 type RemoteLayerStore interface { //nolint:interfacebloat // a part of Store, which callers take as a whole
 	// AwaitRemoteLayers waits until the repositories answer that have layers
 	// which container, image or layer id stands on; it returns at once if there
-	// are none.  To mount them, the store is locked: callers with locks of
-	// their own await a repository that may hang before they take those.  What is
-	// mounted already is awaited if mounted is set, by callers that read files;
-	// the only error then is that there was no answer.
-	AwaitRemoteLayers(id string, mounted bool) error
+	// are none, or if they are mounted and the options say nothing of that.  To
+	// mount them, the store is locked: callers with locks of their own await a
+	// repository that may hang before they take those.
+	AwaitRemoteLayers(id string, options AwaitOptions) error
 
 	// PrepareRemoteLayers begins what AwaitRemoteLayers waits for, and does not
 	// wait: who makes a container of an image to start it has other things to do
 	// before.  An error is AwaitRemoteLayers' to tell.
 	PrepareRemoteLayers(id string)
+
+	// RemoteLayerServers returns the processes that serve the remote layers which
+	// container, image or layer id stands on: not nil, if it is mounted with such
+	// layers, even if none of them runs any more.  They have to run for as long
+	// as it is mounted.
+	RemoteLayerServers(id string) ([]int, error)
 
 	// RemoteLayerConfig returns what is configured about read-only
 	// repositories: which there are, whether a pull asks them, and how their
@@ -49,6 +55,17 @@ type RemoteLayerStore interface { //nolint:interfacebloat // a part of Store, wh
 	// diff, applied and verified as PutLayer does.  Layers and containers on
 	// top of it stay as they are.
 	ReplaceRemoteLayer(id string, options *LayerOptions, diff io.Reader) (*Layer, int64, error)
+}
+
+// AwaitOptions say what AwaitRemoteLayers waits for.
+type AwaitOptions struct {
+	// Mounted awaits what is mounted already, for a caller that reads files of it.
+	// The only error then is that there was no answer.
+	Mounted bool
+
+	// AnewWithin, if it is not zero, opens layers that are mounted already, for a
+	// caller that will mount them once more or in place of that within this time.
+	AnewWithin time.Duration
 }
 
 // NewRemoteLayerPull starts the pull of one image. mode is "auto", "only" or

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	digest "github.com/opencontainers/go-digest"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
@@ -460,8 +461,9 @@ func TestMapRemoteLayerOfAnotherStore(t *testing.T) {
 func TestAwaitRemoteLayers(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	program := filepath.Join(filepath.Dir(exe), helper.View)
-	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho '{\"class\":\"unavailable\",\"error\":\"asked\"}'\n"), 0o755))
+	program, asked := filepath.Join(filepath.Dir(exe), helper.View), filepath.Join(t.TempDir(), "asked")
+	script := "#!/bin/sh\necho \"$@\" >>'" + asked + "'\necho '{\"class\":\"unavailable\",\"error\":\"asked\"}'\n"
+	require.NoError(t, os.WriteFile(program, []byte(script), 0o755))
 	defer os.Remove(program)
 	s := remoteStore(t)
 	found, d := remoteAnswer("base", 1000)
@@ -473,14 +475,36 @@ func TestAwaitRemoteLayers(t *testing.T) {
 	require.NoError(t, err)
 	local, err := s.CreateLayer("", "", nil, "", false, nil)
 	require.NoError(t, err)
-	require.NoError(t, s.AwaitRemoteLayers(local.ID, false))
+	require.NoError(t, s.AwaitRemoteLayers(local.ID, AwaitOptions{}))
 	for _, id := range []string{base.ID, image.ID, container.ID, container.LayerID} {
-		assert.ErrorIs(t, s.AwaitRemoteLayers(id, false), cvmfs.ErrUnavailable)
+		assert.ErrorIs(t, s.AwaitRemoteLayers(id, AwaitOptions{}), cvmfs.ErrUnavailable)
 	}
 	_, err = s.Mount(container.ID, "")
 	assert.ErrorIs(t, err, cvmfs.ErrUnavailable)
 	_, err = s.Changes("", container.LayerID)
 	assert.ErrorIs(t, err, cvmfs.ErrUnavailable)
+	_, err = s.Diff("", container.LayerID, nil)
+	assert.ErrorIs(t, err, cvmfs.ErrUnavailable)
+	_, err = s.Diff("", base.ID, nil) // refused, and nothing is asked
+	assert.ErrorContains(t, err, "does not have the original contents")
+	times, err := os.ReadFile(asked)
+	require.NoError(t, err)
+	assert.Equal(t, strings.Repeat(spec.Await+"\n", 7), string(times), "a process that mounts was started, with the store locked")
+}
+
+// An answer counts for a moment, or once for as long as was asked for.
+func TestAwaitedLately(t *testing.T) {
+	var a awaited
+	assert.False(t, a.lately("a"))
+	a.note("a", time.Hour)
+	assert.True(t, a.lately("a"))
+	assert.False(t, a.until["a"].After(time.Now().Add(awaitAgain)), "it counts again")
+	a.note("b", 0)
+	assert.True(t, a.lately("b"))
+	a.until["b"] = time.Now()
+	assert.False(t, a.lately("b"))
+	a.note("c", 0)
+	assert.NotContains(t, a.until, "b")
 }
 
 // Who starts a container whose layers are opened already waits for that, and
@@ -501,7 +525,7 @@ func TestPrepareRemoteLayers(t *testing.T) {
 	s.PrepareRemoteLayers(image.ID)
 	container, err := s.CreateContainer("", nil, image.ID, "", "", nil)
 	require.NoError(t, err)
-	require.NoError(t, s.AwaitRemoteLayers(container.ID, false))
+	require.NoError(t, s.AwaitRemoteLayers(container.ID, AwaitOptions{}))
 	starts, err := os.ReadFile(started)
 	require.NoError(t, err)
 	assert.Equal(t, "\n", string(starts))

@@ -20,8 +20,8 @@ const (
 	// prepareFor is how long what is prepared can be awaited. An older answer, or a
 	// wait for one, says too little of now.
 	prepareFor = time.Second
-	// keepFor is how long a process that has opened layers waits for a mount of
-	// them, which comes next; if not, nothing is lost.
+	// keepFor is how long a process that has opened layers waits at least for a mount
+	// of them, which comes next; if not, nothing is lost.
 	keepFor = 3 * time.Second
 )
 
@@ -57,16 +57,17 @@ func begin(layers []spec.Layer, timeout time.Duration) *waiting {
 // behind, for as long as Stack would with that timeout. To mount a view takes locks
 // that others wait for, such as whoever lists images: who asks first, without the
 // locks, then takes them only for a repository that answers. The next view of these
-// very layers is served by that process, which has them open, if it comes soon.
+// very layers is served by that process, which has them open, if it comes soon or
+// within that time: whoever stops a container first, to mount it once more, says so.
 // The errors are Stack's, and os.ErrDeadlineExceeded too where there was no answer.
-func Await(layers []spec.Layer, timeout time.Duration) error {
+func Await(layers []spec.Layer, timeout, within time.Duration) error {
 	w := begun(layers, timeout)
 	<-w.opened
 	if w.err != nil || w.conn == nil || w.cmd == nil {
 		w.close()
 		return w.err
 	}
-	kept.keep(w, keepFor)
+	kept.keep(w, max(keepFor, within))
 	return nil
 }
 

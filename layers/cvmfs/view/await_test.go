@@ -26,7 +26,7 @@ func TestAwait(t *testing.T) {
 		{[]spec.Layer{there, changed}, cvmfs.ErrMismatch},
 		{[]spec.Layer{there, gone}, cvmfs.ErrUnavailable},
 	} {
-		if err := Await(tc.layers, 0); !errors.Is(err, tc.want) {
+		if err := Await(tc.layers, 0, 0); !errors.Is(err, tc.want) {
 			t.Errorf("%d layers: got %v, want %v", len(tc.layers), err, tc.want)
 		}
 	}
@@ -55,7 +55,7 @@ func TestPrepare(t *testing.T) {
 	Prepare(layers, 0)
 	w := prepared.list[0]
 	for _, again := range []bool{false, true} {
-		if err := Await(layers, 0); err != nil {
+		if err := Await(layers, 0, 0); err != nil {
 			t.Fatal(err)
 		}
 		if taken := kept.drop(all); (taken == w) == again {
@@ -66,7 +66,7 @@ func TestPrepare(t *testing.T) {
 	}
 	missing := []spec.Layer{{Path: layerPath(t.TempDir(), "gone")}}
 	Prepare(missing, 0)
-	if err := Await(missing, 0); !errors.Is(err, cvmfs.ErrUnavailable) {
+	if err := Await(missing, 0, 0); !errors.Is(err, cvmfs.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, cvmfs.ErrUnavailable)
 	}
 	Prepare(missing, 0)
@@ -88,7 +88,7 @@ func TestAwaitThenServe(t *testing.T) {
 	dropKept(t)
 	layer, other := tree(t, "file=1"), tree(t, "file=2")
 	layers := []spec.Layer{layer, other}
-	if err := Await(layers, 0); err != nil {
+	if err := Await(layers, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	pid := kept.list[0].cmd.Process.Pid
@@ -106,20 +106,17 @@ func TestAwaitThenServe(t *testing.T) {
 		{layers, nil, same, true},
 		{layers, nil, same, false},
 	} {
-		dir := t.TempDir()
-		if err := serve(spec.Spec{Layers: tc.layers, Below: tc.below, NoDevices: tc.noDevices}, dir); err != nil {
+		at := mountpoint(t)
+		if err := serve(spec.Spec{Layers: tc.layers, Below: tc.below, NoDevices: tc.noDevices}, at); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || len(got) != 1 {
+		if got, err := os.ReadFile(filepath.Join(at.Dir, "file")); err != nil || len(got) != 1 {
 			t.Errorf("%d layers: got %q, %v", len(tc.layers), got, err)
 		}
 		if taken := len(kept.list) == 0 && pid != 0; taken != tc.taken {
 			t.Errorf("%d layers: by the process that waits: %v, want %v", len(tc.layers), taken, tc.taken)
 		} else if taken {
 			pid = 0
-		}
-		if err := detach(dir); err != nil {
-			t.Error(err)
 		}
 	}
 }
@@ -128,20 +125,17 @@ func TestAwaitThenServe(t *testing.T) {
 func TestAwaitThenKilled(t *testing.T) {
 	dropKept(t)
 	layers := []spec.Layer{tree(t, "file=1")}
-	if err := Await(layers, 0); err != nil {
+	if err := Await(layers, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := kept.list[0].cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := serve(kept.list[0].spec, dir); err != nil {
+	at := mountpoint(t)
+	if err := serve(kept.list[0].spec, at); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.ReadFile(filepath.Join(dir, "file")); err != nil {
-		t.Error(err)
-	}
-	if err := detach(dir); err != nil {
+	if _, err := os.ReadFile(filepath.Join(at.Dir, "file")); err != nil {
 		t.Error(err)
 	}
 }

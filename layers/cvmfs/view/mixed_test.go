@@ -128,10 +128,11 @@ func TestServedNoDevices(t *testing.T) {
 	}
 	want := []string{".", "disk", "fifo", "null", "pipe", "socket"}
 	for _, no := range []bool{false, true} { // left out, the files beneath show
-		dir := mountpoint(t)
-		if err := serve(spec.Spec{Layers: []spec.Layer{upper, lower}, NoDevices: no}, dir); err != nil {
+		at := mountpoint(t)
+		if err := serve(spec.Spec{Layers: []spec.Layer{upper, lower}, NoDevices: no}, at); err != nil {
 			t.Fatal(err)
 		}
+		dir := at.Dir
 		if got := walk(t, dir); !slices.Equal(got, want) {
 			t.Errorf("without devices %v: got %q, want %q", no, got, want)
 		}
@@ -142,9 +143,6 @@ func TestServedNoDevices(t *testing.T) {
 		// Sockets have no place in a tar; a plain directory may have one all the same.
 		if err := unix.Lstat(filepath.Join(dir, "socket"), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 			t.Errorf("without devices %v: socket has mode %o, %v", no, st.Mode, err)
-		}
-		if err := detach(dir); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -170,25 +168,22 @@ func TestDirectServed(t *testing.T) {
 			if got := Direct.Serves(c.spec); got != c.served {
 				t.Fatalf("served: %v", got)
 			}
-			dir := mountpoint(t)
-			lowers, release, err := Direct.Stack(c.spec, dir)
+			at := mountpoint(t)
+			lowers, err := Direct.Stack(c.spec, at)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (lowers[0] == dir) != c.served {
+			if (lowers[0] == at.Dir) != c.served {
 				t.Errorf("lowers %q", lowers)
 			}
 			var st unix.Stat_t
 			if err := unix.Lstat(filepath.Join(lowers[0], "a"), &st); err != nil || (st.Uid == 0) != (c.spec.UIDs != nil) {
 				t.Errorf("owner %d, %v", st.Uid, err)
 			}
-			if err := release(); err != nil {
-				t.Error(err)
-			}
 		})
 	}
 	marked := tree(t, "a=1", ".wh.b")
-	if _, _, err := Direct.Stack(spec.Spec{Layers: []spec.Layer{marked}, UIDs: ids, GIDs: ids}, mountpoint(t)); err == nil {
+	if _, err := Direct.Stack(spec.Spec{Layers: []spec.Layer{marked}, UIDs: ids, GIDs: ids}, mountpoint(t)); err == nil {
 		t.Error("a layer with a marker was taken")
 	}
 }

@@ -148,15 +148,15 @@ func rootless(t *testing.T, dir string) {
 		checkWrites(t, root)
 	})
 	t.Run("direct refused", func(t *testing.T) {
-		_, _, err := Direct.Stack(spec.Spec{Layers: run[1:]}, "")
+		_, err := Direct.Stack(spec.Spec{Layers: run[1:]}, nil)
 		if !errors.Is(err, cvmfs.ErrInvalidLayer) {
 			t.Errorf("a layer with an unmapped owner: %v", err)
 		}
 	})
 	t.Run("direct", func(t *testing.T) {
 		local := layerPath(dir, "local")
-		lowers, release, err := Direct.Stack(spec.Spec{Layers: []spec.Layer{{Path: local}}}, "")
-		if err != nil || !slices.Equal(lowers, []string{local}) || release() != nil {
+		lowers, err := Direct.Stack(spec.Spec{Layers: []spec.Layer{{Path: local}}}, nil)
+		if err != nil || !slices.Equal(lowers, []string{local}) {
 			t.Errorf("a fit layer: %q, %v", lowers, err)
 		}
 	})

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -24,20 +23,15 @@ import (
 // fsType shows in mountinfo.
 const fsType = "fuse." + helper.View
 
-// serve mounts a served view on dir. The mount is made here and the server
-// only inherits the connection, so that it needs no privilege of its own.
-func serve(s spec.Spec, dir string) (err error) {
-	defer func() {
-		if err != nil {
-			_ = remove(dir)
-		}
-	}()
+// serve mounts a served view. The mount is made here and the server only inherits
+// the connection, so that it needs no privilege of its own.
+func serve(s spec.Spec, at *Mountpoint) error {
 	path, err := helper.Find(helper.View)
 	if err != nil {
 		return err
 	}
 	if w := kept.take(s); w != nil {
-		err := w.serve(s, dir)
+		err := w.serve(s, at)
 		w.close()
 		if !errors.Is(err, errEnded) {
 			return err
@@ -51,20 +45,23 @@ func serve(s spec.Spec, dir string) (err error) {
 	if err := p.run(path); err != nil {
 		return err
 	}
-	return p.serve(s, dir)
+	return p.serve(s, at)
 }
 
-// serve mounts the process's connection on dir, and tells it what to serve.
-func (p *process) serve(s spec.Spec, dir string) (err error) {
+// serve mounts the process's connection, and tells it what to serve.
+func (p *process) serve(s spec.Spec, at *Mountpoint) error {
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,default_permissions,max_read=%d",
 		p.conn.Fd(), os.Geteuid(), os.Getegid(), spec.MaxRead)
-	if err := unix.Mount(helper.View, dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return fmt.Errorf("mounting a view on %q: %w", dir, err)
+	if err := unix.Mount(helper.View, at.Dir, fsType, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		return fmt.Errorf("mounting a view on %q: %w", at.Dir, err)
 	}
+	at.mounted = true
 	if err := p.tell(s); err != nil {
-		_ = unmount(dir)
+		_ = unix.Unmount(at.Dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		at.mounted = false
 		return err
 	}
+	at.Server = p.cmd.Process.Pid
 	return nil
 }
 
@@ -104,13 +101,14 @@ func (p *process) run(path string, args ...string) error {
 	cmd.Stdin, cmd.Stdout = in[0], answer[1]
 	cmd.ExtraFiles = []*os.File{p.conn} // without one, descriptor 3 is closed, whatever it is here
 	cmd.Dir, cmd.Env = "/", []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	pidfd := -1
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd}
 	if err := cmd.Start(); err != nil {
 		in[1].Close()
 		answer[0].Close()
 		return fmt.Errorf("starting %q: %w", path, err)
 	}
-	go func() { _ = cmd.Wait() }() // a caller that lives on must not collect zombies
+	reap(cmd, pidfd)
 	p.cmd, p.in, p.answer = cmd, in[1], answer[0]
 	return nil
 }
@@ -180,29 +178,4 @@ func ready(answer *os.File, s spec.Spec) error {
 		return errEnded
 	}
 	return helper.ParseError(helper.View, append(line, rest...))
-}
-
-// detach takes the view out of sight, and its mount point away. An overlay that
-// stacks it keeps it alive.
-func detach(dir string) error {
-	if err := unmount(dir); err != nil {
-		return err
-	}
-	return remove(dir)
-}
-
-func unmount(dir string) error {
-	if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-		return fmt.Errorf("unmounting the view on %q: %w", dir, err)
-	}
-	return nil
-}
-
-// remove removes a view's mount point.
-func remove(dir string) error {
-	if err := os.Remove(dir); err != nil {
-		return fmt.Errorf("removing a view's mount point: %w", err)
-	}
-	_ = os.Remove(filepath.Dir(dir)) // unless others are in it
-	return nil
 }

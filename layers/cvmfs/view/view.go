@@ -53,15 +53,15 @@ func (k Kind) Serves(s spec.Spec) bool {
 }
 
 // Stack makes the lowers for a run of consecutive layers, topmost first. A
-// served view is mounted on dir, which Mountpoint made; what lies below must
-// be readable already. release is to be called once the overlay is
-// mounted, or is not going to be; it removes dir. On an error nothing is left
-// mounted.
+// served view is mounted at a mount point, nil where Serves says that none is
+// needed; what lies below must be readable already. Once the overlay is mounted, or
+// is not going to be, the mount point is to be released. On an error nothing is
+// left mounted.
 //
 // Errors are cvmfs.ErrLayerUnknown (gone), cvmfs.ErrUnavailable,
 // cvmfs.ErrMismatch (other content than recorded), cvmfs.ErrInvalidLayer (not
 // fit for a direct view), and what FUSE refuses.
-func (k Kind) Stack(s spec.Spec, dir string) (lowers []string, release func() error, err error) {
+func (k Kind) Stack(s spec.Spec, at *Mountpoint) (lowers []string, err error) {
 	if k == Direct {
 		s.Layers = slices.Clone(s.Layers)
 		for i, l := range s.Layers {
@@ -69,7 +69,7 @@ func (k Kind) Stack(s spec.Spec, dir string) (lowers []string, release func() er
 				continue
 			}
 			if err := checkDirect(l.Path); err != nil {
-				return nil, nil, fmt.Errorf("using layer %q as it is (view = %q): %w", l.Path, Direct, err)
+				return nil, fmt.Errorf("using layer %q as it is (view = %q): %w", l.Path, Direct, err)
 			}
 			s.Layers[i].Overlay = true
 		}
@@ -78,15 +78,15 @@ func (k Kind) Stack(s spec.Spec, dir string) (lowers []string, release func() er
 		for _, l := range s.Layers {
 			lowers = append(lowers, l.Path)
 		}
-		return lowers, func() error { return nil }, nil
+		return lowers, nil
 	}
 	initial, err := userns.Initial()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.NoDevices = !initial
-	if err := serve(s, dir); err != nil {
-		return nil, nil, err
+	if err := serve(s, at); err != nil {
+		return nil, err
 	}
-	return []string{dir}, func() error { return detach(dir) }, nil
+	return []string{at.Dir}, nil
 }

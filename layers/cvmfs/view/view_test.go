@@ -97,29 +97,29 @@ func layerPath(repository, name string) string {
 
 func stack(t *testing.T, r spec.Spec) string {
 	t.Helper()
-	dir := mountpoint(t)
-	lowers, release, err := Served.Stack(r, dir)
+	at := mountpoint(t)
+	lowers, err := Served.Stack(r, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(lowers, []string{at.Dir}) {
+		t.Fatalf("lowers = %q, want only %q", lowers, at.Dir)
+	}
+	return at.Dir
+}
+
+func mountpoint(t *testing.T) *Mountpoint {
+	t.Helper()
+	at, err := MakeMountpoint(filepath.Join(t.TempDir(), "views"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := release(); err != nil {
+		if err := at.Release(); err != nil {
 			t.Error(err)
 		}
 	})
-	if !slices.Equal(lowers, []string{dir}) {
-		t.Fatalf("lowers = %q, want only %q", lowers, dir)
-	}
-	return dir
-}
-
-func mountpoint(t *testing.T) string {
-	t.Helper()
-	dir, err := Mountpoint(filepath.Join(t.TempDir(), "views"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return at
 }
 
 // show lists a tree as tree takes it.
@@ -324,12 +324,15 @@ func TestServedErrors(t *testing.T) {
 		{"another catalogue", spec.Layer{Path: good.Path, CatalogHash: "abc"}, cvmfs.ErrMismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := mountpoint(t)
-			_, _, err := Served.Stack(spec.Spec{Layers: []spec.Layer{good, c.layer}}, dir)
+			at := mountpoint(t)
+			_, err := Served.Stack(spec.Spec{Layers: []spec.Layer{good, c.layer}}, at)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.layer.Path) {
 				t.Errorf("error %v, want %v naming the layer", err, c.want)
 			}
-			if _, err := os.Lstat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
+			if err := at.Release(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Lstat(filepath.Dir(filepath.Dir(at.Dir))); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("something is left of the mount point: %v", err)
 			}
 		})
@@ -348,16 +351,15 @@ func inPlace(t *testing.T, put func(path string) error) string {
 
 // The view lives as long as somebody uses it, and its server not much longer.
 func TestServedEnds(t *testing.T) {
-	dir := mountpoint(t)
-	_, release, err := Served.Stack(spec.Spec{Layers: []spec.Layer{tree(t, "a=1", "b=2")}}, dir)
+	at := mountpoint(t)
+	if _, err := Served.Stack(spec.Spec{Layers: []spec.Layer{tree(t, "a=1", "b=2")}}, at); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open(at.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := os.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := release(); err != nil {
+	if err := at.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := held.Readdirnames(-1); err != nil || len(names) != 2 {
@@ -446,36 +448,4 @@ func TestServedConcurrently(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-}
-
-// What a killed process left is swept away, and what a living one uses is not.
-func TestMountpointSweeps(t *testing.T) {
-	base := filepath.Join(t.TempDir(), "views")
-	dead := exec.Command("true")
-	if err := dead.Run(); err != nil {
-		t.Fatal(err)
-	}
-	left := filepath.Join(base, fmt.Sprintf("%d.left", dead.Process.Pid))
-	used := filepath.Join(base, fmt.Sprintf("%d.used", os.Getppid()))
-	for _, dir := range []string{left, used} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	}
-	dir, err := Mountpoint(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("what a dead process left is still there: %v", err)
-	}
-	for _, dir := range []string{dir, used} {
-		if _, err := os.Lstat(dir); err != nil {
-			t.Error(err)
-		}
-	}
 }

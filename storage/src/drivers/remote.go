@@ -2,6 +2,7 @@ package graphdriver
 
 import (
 	"errors"
+	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
@@ -33,13 +34,23 @@ type RemoteLayerDriver interface { //nolint:interfacebloat // what one driver do
 	MakeLocal(id, from string) error
 
 	// AwaitRemote waits until the remote layers of a stack, with layer id on
-	// top, can be opened, or if one is set, one of each repository.  The error
-	// is a RemoteStackError.
-	AwaitRemote(id string, one bool) error
+	// top, can be opened.  A mount of them that comes within that time needs not
+	// open them again; 0 is for one that comes next.  The error is a
+	// RemoteStackError.
+	AwaitRemote(id string, within time.Duration) error
+
+	// AwaitMounted waits until the layer id, which is mounted, answers, and one
+	// remote layer of each repository that the stack is from.  The error is a
+	// RemoteStackError.
+	AwaitMounted(id string) error
 
 	// PrepareRemote begins what AwaitRemote waits for, for all layers of the
 	// stack, and does not wait.  An error is AwaitRemote's to tell.
 	PrepareRemote(id string)
+
+	// RemoteServers returns the processes that serve remote layers beneath the
+	// layer id: not nil, if it is mounted with such layers.
+	RemoteServers(id string) []int
 
 	// RemoteLayerOptions returns what the driver's options say of repositories.
 	RemoteLayerOptions() config.Options

@@ -82,6 +82,10 @@ const MaxRead = 128 << 10
 // same layers, with the same NoDevices and nothing Below, to serve it.
 const Await = "await"
 
+// Look is the argument with which, followed by a directory, the server's program
+// looks into what is mounted there, and ends when it has got an answer.
+const Look = "look"
+
 // Ready is the line that the server writes when the view can be stacked.
 // Anything else that it writes is why it cannot.
 const Ready = "ready\n"

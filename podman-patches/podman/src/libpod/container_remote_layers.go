@@ -6,6 +6,7 @@ package libpod
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/containers/podman/v5/libpod/define"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view"
@@ -37,8 +38,14 @@ func (c *Container) awaitRemoteLayers(ctx context.Context, recursive bool) error
 	if c.config.Rootfs != "" {
 		return nil
 	}
+	return c.openRemoteLayers(ctx, storage.AwaitOptions{})
+}
+
+// openRemoteLayers waits until the layers of the container's image can be opened, and
+// mends the image if its repository lost some.
+func (c *Container) openRemoteLayers(ctx context.Context, options storage.AwaitOptions) error {
 	await := func() error {
-		if err := c.runtime.store.AwaitRemoteLayers(c.ID(), false); err != nil {
+		if err := c.runtime.store.AwaitRemoteLayers(c.ID(), options); err != nil {
 			return fmt.Errorf("mounting storage for container %s: %w", c.ID(), err)
 		}
 		return nil
@@ -55,52 +62,71 @@ func (c *Container) awaitContents() error {
 	if c.batched || c.config.Rootfs != "" {
 		return nil
 	}
-	if err := c.runtime.store.AwaitRemoteLayers(c.ID(), true); err != nil {
+	if err := c.runtime.store.AwaitRemoteLayers(c.ID(), storage.AwaitOptions{Mounted: true}); err != nil {
 		return fmt.Errorf("waiting for the files of container %s: %w", c.ID(), err)
 	}
 	return nil
 }
 
-// awaitRestart does so before a restart, which reads files of a container that
-// runs, or mounts it.
-func (c *Container) awaitRestart(ctx context.Context) error {
-	if err := c.awaitRemoteLayers(ctx, false); err != nil {
-		return err
+const (
+	// restartTakes is how long a restart may take between opening the layers and
+	// mounting them, besides the time that the container has to stop in.
+	restartTakes = 10 * time.Second
+	// restartTakesLongest bounds both: a container may have any time to stop in.
+	restartTakesLongest = 10 * time.Minute
+)
+
+// awaitRestart opens the layers of a container on remote layers before a restart, which
+// mounts it anew, as a stop and a start do: what is mounted may be broken for good,
+// when a client ended, a repository was mounted anew or a view's server was killed, and
+// nothing here tells.  If the layers cannot be opened, the container stays as it is.
+func (c *Container) awaitRestart(ctx context.Context, timeout uint) error {
+	if c.batched || !c.mountsRemoteLayers() {
+		return nil
 	}
-	return c.awaitContents()
+	within := restartTakesLongest
+	if timeout < uint(restartTakesLongest/time.Second) {
+		within = time.Duration(timeout)*time.Second + restartTakes
+	}
+	return c.openRemoteLayers(ctx, storage.AwaitOptions{AnewWithin: within})
 }
 
-// restartsAnew says that answersAnew holds, of a container that may be started
-// again when it has ended by itself.  To be asked before the container is locked.
-func (c *Container) restartsAnew() bool {
+// restartsAnew says that the container has ended by itself and is to be started again,
+// by its restart policy, with its layers mounted anew.  To be asked before the
+// container is locked.  Where the layers cannot be opened, it is started on what is
+// mounted, of which as much may answer as did before.
+func (c *Container) restartsAnew(ctx context.Context) bool {
 	switch c.config.RestartPolicy {
 	case define.RestartPolicyNone, define.RestartPolicyNo:
 		if c.config.HealthCheckOnFailureAction != define.HealthCheckOnFailureActionRestart {
 			return false
 		}
 	}
-	return !c.batched && c.answersAnew()
-}
-
-// answersAnew says that a restart is to mount the container anew, as a stop and
-// a start do: it stands on layers of repositories, whose mount breaks for good
-// when a client ends, a repository is mounted anew or a view's server is killed,
-// and nothing here tells.  What is mounted stays where a repository gives no
-// layers now, as what was read before may do.
-func (c *Container) answersAnew() bool {
-	layers, err := c.remoteLayers()
-	if err != nil {
-		logrus.Debugf("Finding the remote layers of container %s: %v", c.ID(), err)
-	}
-	if len(layers) == 0 {
+	if c.batched || !c.mountsRemoteLayers() || !c.ShouldRestart(ctx) {
 		return false
 	}
-	// of the image, which is not mounted: what a mount would ask
-	if err := c.runtime.store.AwaitRemoteLayers(c.config.RootfsImageID, false); err != nil {
+	if err := c.openRemoteLayers(ctx, storage.AwaitOptions{AnewWithin: restartTakes}); err != nil {
 		logrus.Warnf("Keeping what is mounted for container %s: %v", c.ID(), err)
 		return false
 	}
 	return true
+}
+
+// mountsRemoteLayers says whether the container stands on remote layers, or is mounted
+// with some that were made local since.
+func (c *Container) mountsRemoteLayers() bool {
+	if c.config.Rootfs != "" {
+		return false
+	}
+	servers, err := c.runtime.store.RemoteLayerServers(c.ID())
+	if err != nil || servers != nil {
+		return err == nil
+	}
+	layers, err := c.remoteLayers()
+	if err != nil {
+		logrus.Debugf("Finding the remote layers of container %s: %v", c.ID(), err)
+	}
+	return len(layers) > 0
 }
 
 // unmountRemoteLayers lets a restart mount the container anew.
@@ -121,12 +147,17 @@ func (p *Pod) awaitRemoteLayers(ctx context.Context, restart bool) error {
 	if err != nil {
 		return err
 	}
+	var stops uint // they are stopped one after the other
 	for _, c := range containers {
-		await := c.awaitRestart
-		if !restart {
-			await = func(ctx context.Context) error { return c.awaitRemoteLayers(ctx, false) }
+		stops += c.config.StopTimeout
+	}
+	for _, c := range containers {
+		if restart {
+			err = c.awaitRestart(ctx, stops)
+		} else {
+			err = c.awaitRemoteLayers(ctx, false)
 		}
-		if err := await(ctx); err != nil {
+		if err != nil {
 			return err
 		}
 	}

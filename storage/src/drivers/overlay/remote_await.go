@@ -3,7 +3,10 @@
 package overlay
 
 import (
+	"errors"
 	"fmt"
+	"path"
+	"time"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view"
@@ -12,20 +15,35 @@ import (
 )
 
 // AwaitRemote waits until the remote layers of a stack, with layer id on top,
-// can be opened, or if one is set, one of each repository.
-func (d *Driver) AwaitRemote(id string, one bool) error {
-	await := view.Await
-	if one {
-		await = view.AwaitOne
-	}
+// can be opened.
+func (d *Driver) AwaitRemote(id string, within time.Duration) error {
 	layers, conf, err := d.remoteLayersOf(id)
 	if err == nil {
-		err = await(layers, conf.StartTimeout)
+		err = view.Await(layers, conf.StartTimeout, within)
 	}
-	if err != nil {
-		return graphdriver.NewRemoteStackError(fmt.Errorf("using remote layers for %q: %w", d.dir(id), err))
+	return d.stackError(id, err)
+}
+
+// AwaitMounted waits until what is mounted of the layer id answers, and one remote
+// layer of each repository.
+func (d *Driver) AwaitMounted(id string) error {
+	layers, conf, err := d.remoteLayersOf(id)
+	if err != nil || len(layers) == 0 {
+		return d.stackError(id, err)
 	}
-	return nil
+	base := d.mountBase(id)
+	repositories := make(chan error, 1)
+	go func() { repositories <- view.AwaitOne(layers, conf.StartTimeout) }()
+	err = view.Look(path.Join(base, "merged"), view.NotedServers(d.serversFile(base)), conf.StartTimeout)
+	return d.stackError(id, errors.Join(err, <-repositories))
+}
+
+// stackError says with which layers an error was met.
+func (d *Driver) stackError(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return graphdriver.NewRemoteStackError(fmt.Errorf("using remote layers for %q: %w", d.dir(id), err))
 }
 
 // PrepareRemote begins what AwaitRemote waits for.

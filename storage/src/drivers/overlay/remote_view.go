@@ -4,7 +4,9 @@ package overlay
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
@@ -14,8 +16,10 @@ import (
 	graphdriver "go.podman.io/storage/drivers"
 )
 
-// viewsDir is where views are mounted, below a layer's directory, for as long
-// as it takes to stack them.
+// viewsDir is where views are mounted, below the run directory, for as long as it
+// takes to stack them or to look into them. Below the driver's home they would go
+// with the mount that the driver makes of it: any process that ends unmounts that
+// (Cleanup), with all that other processes have mounted on it.
 const viewsDir = "views"
 
 // views gives the lowers that stand for the remote layers in a stack: one view
@@ -31,7 +35,6 @@ type views struct {
 	until      int  // the stack is dealt with up to here
 	remote     bool // a remote layer is among what was dealt with
 	runs       []remoteRun
-	releases   []func() error
 }
 
 // remoteRun is a run of consecutive remote layers, topmost first, and where
@@ -39,7 +42,7 @@ type views struct {
 type remoteRun struct {
 	kind   view.Kind
 	layers []spec.Layer
-	dir    string
+	at     *view.Mountpoint
 	conf   config.Config
 }
 
@@ -88,15 +91,14 @@ func (v *views) add(run []spec.Layer) ([]string, error) {
 		plan.UIDs, plan.GIDs = v.owner.UIDs, v.owner.GIDs
 	}
 	if !kind.Serves(plan) {
-		lowers, _, err := kind.Stack(plan, "")
-		return lowers, err
+		return kind.Stack(plan, nil)
 	}
-	dir, err := view.Mountpoint(filepath.Join(v.dir, viewsDir))
+	at, err := view.MakeMountpoint(filepath.Join(v.d.runhome, viewsDir))
 	if err != nil {
 		return nil, err
 	}
-	v.runs = append(v.runs, remoteRun{kind, run, dir, conf})
-	return []string{dir}, nil
+	v.runs = append(v.runs, remoteRun{kind, run, at, conf})
+	return []string{at.Dir}, nil
 }
 
 // mount mounts the planned views, lowest first: a view looks at the lowers
@@ -105,11 +107,11 @@ func (v *views) mount(lowers []string) error {
 	for i := len(v.runs) - 1; i >= 0; i-- {
 		below := []string{}
 		for at, lower := range lowers {
-			if lower == v.runs[i].dir {
+			if lower == v.runs[i].at.Dir {
 				below = lowers[at+1:]
 			}
 		}
-		_, release, err := v.runs[i].kind.Stack(spec.Spec{
+		_, err := v.runs[i].kind.Stack(spec.Spec{
 			Layers: v.runs[i].layers,
 			UID:    v.owner.UID,
 			GID:    v.owner.GID,
@@ -121,11 +123,10 @@ func (v *views) mount(lowers []string) error {
 
 			Timeout:       v.runs[i].conf.StartTimeout,
 			AnswerTimeout: v.runs[i].conf.Timeout,
-		}, v.runs[i].dir)
+		}, v.runs[i].at)
 		if err != nil {
 			return fmt.Errorf("using remote layers for %q: %w", v.dir, err)
 		}
-		v.releases = append(v.releases, release)
 	}
 	return nil
 }
@@ -146,11 +147,21 @@ func (v *views) mountOptions(options []string) []string {
 
 // served says whether a lower is a view that shows owners as it was told.
 func (v *views) served(lower string) bool {
-	return filepath.Dir(lower) == filepath.Join(v.dir, viewsDir)
+	return slices.ContainsFunc(v.runs, func(r remoteRun) bool { return r.at.Dir == lower })
 }
 
-// done releases the views, once the stack is mounted or *err says why not.
+// done releases the views, once the stack is mounted or *err says why not. Who serves
+// those that are mounted now is noted until the stack is unmounted.
 func (v *views) done(err *error) {
+	if *err == nil && (v.remote || len(v.runs) > 0) {
+		pids := make([]int, 0, len(v.runs))
+		for _, run := range v.runs {
+			pids = append(pids, run.at.Server)
+		}
+		if err := view.NoteServers(v.d.serversFile(v.dir), pids); err != nil {
+			logrus.Warnf("%v", err)
+		}
+	}
 	v.release()
 	if *err != nil && v.remote {
 		*err = graphdriver.NewRemoteStackError(*err)
@@ -159,11 +170,34 @@ func (v *views) done(err *error) {
 
 // release takes the views' mounts away. An overlay that stacks them keeps them alive.
 func (v *views) release() {
-	for _, release := range v.releases {
-		if err := release(); err != nil {
+	for _, run := range v.runs {
+		if err := run.at.Release(); err != nil {
 			logrus.Warnf("Releasing a view: %v", err)
 		}
 	}
-	v.releases = nil
+	v.runs = nil
 	v.d.unmounted(v.dir)
+}
+
+// serversDir has, below the run directory, a file for each layer that is mounted with
+// views beneath it, which names the processes that serve them.
+const serversDir = "servers"
+
+// serversFile is that file, of the layer that is mounted below base.
+func (d *Driver) serversFile(base string) string {
+	return filepath.Join(d.runhome, serversDir, filepath.Base(base))
+}
+
+// RemoteServers returns the processes that serve remote layers beneath the layer id:
+// not nil, if it is mounted with such layers.
+func (d *Driver) RemoteServers(id string) []int {
+	file := d.serversFile(id)
+	if _, err := os.Lstat(file); err != nil {
+		return nil
+	}
+	pids := []int{}
+	for _, server := range view.NotedServers(file) {
+		pids = append(pids, server.PID)
+	}
+	return pids
 }

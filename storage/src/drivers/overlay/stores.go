@@ -99,7 +99,11 @@ func (d *Driver) asLower(id string) (name, top string, err error) {
 // unmounted removes what was made in the run directory to mount a layer, if
 // nothing is mounted there any more.
 func (d *Driver) unmounted(base string) {
-	if _, err := os.Lstat(path.Join(base, "merged")); err != nil && path.Dir(base) == d.runhome {
+	if _, err := os.Lstat(path.Join(base, "merged")); err == nil {
+		return
+	}
+	_ = os.Remove(d.serversFile(base))
+	if path.Dir(base) == d.runhome {
 		_ = os.Remove(path.Join(base, "empty"))
 		_ = os.Remove(base)
 	}
