@@ -89,11 +89,14 @@ func TestFromFS(t *testing.T) {
 		{unix.ESTALE, ErrUnavailable},
 		{unix.EACCES, ErrUnavailable},
 		{unix.ENAMETOOLONG, ErrUnavailable},
+		{unix.EMFILE, ErrExhausted},
+		{unix.ENFILE, ErrExhausted},
+		{unix.ENOMEM, ErrExhausted},
 		{context.DeadlineExceeded, ErrUnavailable},
 	} {
 		t.Run(fmt.Sprint(c.err), func(t *testing.T) {
 			got := FromFS(c.err)
-			if !errors.Is(got, c.want) || errors.Is(got, ErrLayerUnknown) && errors.Is(got, ErrUnavailable) {
+			if !errors.Is(got, c.want) || errors.Is(got, ErrUnavailable) != (c.want == ErrUnavailable) {
 				t.Errorf("FromFS = %v, want %v", got, c.want)
 			}
 		})

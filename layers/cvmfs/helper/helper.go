@@ -82,6 +82,7 @@ var classes = []struct {
 	{"denied", syscall.EACCES},
 	{"unknown", cvmfs.ErrLayerUnknown},
 	{"unavailable", cvmfs.ErrUnavailable},
+	{"exhausted", cvmfs.ErrExhausted},
 	{"mismatch", cvmfs.ErrMismatch},
 	{"invalid", cvmfs.ErrInvalidLayer},
 }

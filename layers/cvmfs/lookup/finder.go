@@ -65,7 +65,8 @@ func (f *Finder) Close() {
 //
 // It is cvmfs.ErrLayerUnknown only if every repository has answered; the error
 // then also tells of directories that were refused. It is cvmfs.ErrUnavailable,
-// naming the repository, if one has not answered and no other has the layer.
+// naming the repository, if one has not answered and no other has the layer, and
+// cvmfs.ErrExhausted if one could not be asked: that is no fault of a repository.
 func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	for _, name := range []digest.Digest{d, diffID} {
 		if err := cvmfs.CheckDigest(name); err != nil {
@@ -80,6 +81,9 @@ func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer
 		}
 		if err := ctx.Err(); err != nil {
 			return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, err)
+		}
+		if errors.Is(a.err, cvmfs.ErrExhausted) {
+			return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, a.err)
 		}
 		if errors.Is(a.err, cvmfs.ErrLayerUnknown) {
 			continue

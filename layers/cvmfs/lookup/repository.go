@@ -2,9 +2,11 @@ package lookup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -77,7 +79,11 @@ func (r *repository) putToProcess(d, diffID digest.Digest) <-chan answer {
 	asking, err := r.start()
 	if err != nil {
 		failed := make(chan answer, 1)
-		failed <- answer{err: fmt.Errorf("repository %q: %w: starting to ask it: %w", r.path, cvmfs.ErrUnavailable, err)}
+		class := cvmfs.ErrUnavailable
+		if errors.Is(cvmfs.FromFS(err), cvmfs.ErrExhausted) || errors.Is(err, syscall.EAGAIN) { // the limit of processes
+			class = cvmfs.ErrExhausted
+		}
+		failed <- answer{err: fmt.Errorf("repository %q: %w: starting to ask it: %w", r.path, class, err)}
 		return failed
 	}
 	return asking.put(d, diffID)

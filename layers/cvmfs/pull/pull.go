@@ -150,7 +150,7 @@ func (p *Pull) Layer(ctx context.Context, q Question) (*Answer, error) {
 	}
 	layer, err := p.finder.Find(ctx, q.Digest, diffID)
 	if err != nil {
-		if p.mode == config.Only || ctx.Err() != nil {
+		if p.mode == config.Only || ctx.Err() != nil || errors.Is(err, cvmfs.ErrExhausted) {
 			return nil, err
 		}
 		return nil, nil // the finder has told of outages

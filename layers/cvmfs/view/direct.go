@@ -5,9 +5,7 @@ package view
 import (
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
@@ -19,7 +17,11 @@ import (
 // wrong: AUFS names, which it would show while what they delete came back, and
 // owners that are not mapped here, whose files cannot be copied up.
 func checkDirect(layer string) error {
-	overflow, err := overflowID()
+	initial, err := userns.Initial() // there, every owner is mapped
+	if err != nil {
+		return err
+	}
+	uid, gid, err := userns.Overflow()
 	if err != nil {
 		return err
 	}
@@ -34,24 +36,12 @@ func checkDirect(layer string) error {
 		if err != nil {
 			return cvmfs.FromFS(err)
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && overflow != "" {
-			if fmt.Sprint(st.Uid) == overflow || fmt.Sprint(st.Gid) == overflow {
-				return fmt.Errorf("%w: the owner of %q is not mapped in this user namespace", cvmfs.ErrInvalidLayer, path)
-			}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && !initial && unmapped(st, uid, gid) {
+			return fmt.Errorf("%w: the owner of %q is not mapped in this user namespace", cvmfs.ErrInvalidLayer, path)
 		}
 		return nil
 	})
 }
 
-// overflowID is the id that an unmapped owner shows as, "" in the initial user
-// namespace, where every owner is mapped.
-func overflowID() (string, error) {
-	if initial, err := userns.Initial(); initial || err != nil {
-		return "", err
-	}
-	id, err := os.ReadFile("/proc/sys/kernel/overflowuid")
-	if err != nil {
-		return "", fmt.Errorf("reading the overflow id: %w", err)
-	}
-	return strings.TrimSpace(string(id)), nil
-}
+// unmapped says whether a file's owner or group shows as one that is not mapped.
+func unmapped(st *syscall.Stat_t, uid, gid uint32) bool { return st.Uid == uid || st.Gid == gid }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -36,10 +34,9 @@ type layer struct {
 	fuse  bool          // the file system is a FUSE server's
 	xattr bool          // it may hold extended attributes of the layer's files
 
-	opened   time.Time
-	verified atomic.Int64 // when it was in place the last time, in nanoseconds since opened
-	same     atomic.Int64 // when its catalogue was the recorded one the last time, likewise
-	asking   sync.Mutex
+	opened  time.Time
+	place   check // whether it is in its place
+	catalog check // whether its catalogue is the recorded one
 }
 
 // openLayers opens layers side by side: what no cache holds of each takes as long
@@ -104,7 +101,7 @@ func openLayer(s spec.Layer) (*layer, error) {
 	}
 	if s.CatalogHash != "" && hash != s.CatalogHash {
 		unix.Close(fd)
-		return nil, fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", s.Path, cvmfs.ErrMismatch, hash, s.CatalogHash)
+		return nil, fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", s.Path, cvmfs.ErrMismatch, short(hash), s.CatalogHash)
 	}
 	l.magic = hash != ""
 	return l, nil
@@ -181,43 +178,32 @@ func (l *layer) verify(now bool) error {
 	if l.Store { // its removal is the store's business
 		return nil
 	}
-	recent := func() bool { return time.Since(l.opened)-time.Duration(l.verified.Load()) < verifyEvery }
-	if !now && recent() {
-		return nil
+	begun := time.Since(l.opened)
+	if !now {
+		begun -= verifyEvery
 	}
-	l.asking.Lock()
-	defer l.asking.Unlock()
-	if !now && recent() {
-		return nil
-	}
-	at := time.Since(l.opened)
-	fd, err := openRoot(l.Path, unix.O_RDONLY)
-	if errors.Is(err, unix.EACCES) {
-		// The repository was mounted anew: this process may not read what is there
-		// now (package confine), but see whether the layer is.
-		fd, err = openRoot(l.Path, unix.O_PATH)
-	}
-	if err != nil {
-		return fmt.Errorf("layer %q is gone: %w", l.Path, err)
-	}
-	defer unix.Close(fd)
-	if err := l.verifyCatalog(fd); err != nil {
-		return err
-	}
-	l.verified.Store(int64(at))
-	return nil
+	return l.place.since(l.opened, begun, func() error {
+		fd, err := openRoot(l.Path, unix.O_RDONLY)
+		if errors.Is(err, unix.EACCES) {
+			// The repository was mounted anew: this process may not read what is there
+			// now (package confine), but see whether the layer is.
+			fd, err = openRoot(l.Path, unix.O_PATH)
+		}
+		if err != nil {
+			return fmt.Errorf("layer %q is gone: %w", l.Path, err)
+		}
+		defer unix.Close(fd)
+		return l.verifyCatalog(fd)
+	})
 }
 
 // verifyFile asks, if nobody has just now, whether a file that has been opened is one
 // of the content that was recorded: a publisher may lay the same layer out again,
 // with other files.
 func (l *layer) verifyFile() error {
-	at := time.Since(l.opened)
-	if at-time.Duration(l.same.Load()) >= verifyFileEvery {
-		if err := l.verifyCatalog(l.root); err != nil {
-			return err
-		}
-		l.same.Store(int64(at))
+	err := l.catalog.since(l.opened, time.Since(l.opened)-verifyFileEvery, func() error { return l.verifyCatalog(l.root) })
+	if err != nil {
+		return err
 	}
 	return l.verify(false)
 }
@@ -237,9 +223,19 @@ func (l *layer) verifyCatalog(fd int) error {
 		return err
 	}
 	if hash != l.CatalogHash {
-		return fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", l.Path, cvmfs.ErrMismatch, hash, l.CatalogHash)
+		return fmt.Errorf("layer %q: %w: catalogue %q, recorded %q", l.Path, cvmfs.ErrMismatch, short(hash), l.CatalogHash)
 	}
 	return nil
+}
+
+// short cuts what a repository calls its catalogue's hash, which has some 40 to 60
+// digits, to what fits in a message.
+func short(hash string) string {
+	const most = 100
+	if len(hash) > most {
+		return hash[:most] + "..."
+	}
+	return hash
 }
 
 // status turns an error on a name that exists in the view into the answer for
@@ -252,7 +248,8 @@ func status(err error) fuse.Status {
 		return fuse.OK
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return fuse.EACCES
-	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM),
+		errors.Is(err, unix.ENOSPC): // a CVMFS client cannot hold a file in its cache
 		errors.As(err, &errno)
 		return fuse.Status(errno)
 	default:
