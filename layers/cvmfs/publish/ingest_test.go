@@ -4,11 +4,14 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/publish/imagetest"
@@ -93,6 +96,33 @@ func TestIngest(t *testing.T) {
 	for _, name := range []string{"f", "hard", "f2", "opaque/through"} {
 		if a, b := read(t, layerDir(t, target.Dir, l.ID()), "layerfs", name), read(t, layerDir(t, plain, l.ID()), "layerfs", name); a != b {
 			t.Errorf("%s is %q, want %q", name, a, b)
+		}
+	}
+}
+
+// TestIngestMany has layers that are there beside layers that are not: while one is published, the server's union is gone.
+func TestIngestMany(t *testing.T) {
+	target := newServer(t)
+	host := imagetest.Registry(t, nil)
+	var some, all []v1.Layer
+	for i := range 16 {
+		l := imagetest.Gzip(t, imagetest.Tar(t, file(fmt.Sprintf("f%d", i), 0o644)))
+		if all = append(all, l); i%2 == 0 {
+			some = append(some, l)
+		}
+	}
+	imagetest.Push(t, host+"/some:1", imagetest.Image(t, "linux/amd64", some...))
+	imagetest.Push(t, host+"/all:1", imagetest.Image(t, "linux/amd64", all...))
+	if _, err := into(t, host+"/some:1", target); err != nil {
+		t.Fatal(err)
+	}
+	reports, err := into(t, host+"/all:1", target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range reports {
+		if want := []publish.Status{publish.AlreadyThere, publish.Published}[i%2]; r.Status != want {
+			t.Errorf("layer %d: %+v, want %s", i, r, want)
 		}
 	}
 }

@@ -95,16 +95,12 @@ func (r *run) layer(ctx context.Context, layer source.Layer, config digest.Diges
 	if err != nil {
 		return out, err
 	}
-	there, err := exists(layerDir)
-	if err != nil {
-		return out, err
+	there, err := r.look(layerDir, layer)
+	if errors.Is(err, errRecord) {
+		return r.repair(ctx, layer, config, layerDir, err)
 	}
-	if there {
+	if there || err != nil {
 		out.Status = AlreadyThere
-		err := checkRecord(layerDir, layer)
-		if errors.Is(err, errRecord) {
-			return r.repair(ctx, layer, config, layerDir, err)
-		}
 		return out, err
 	}
 	placed, omissions, err := r.publishLayer(ctx, layer, config, layerDir, false)

@@ -16,6 +16,31 @@ import (
 // errRecord says that a layer's layers.json cannot be right.
 var errRecord = errors.New("invalid record")
 
+// look says whether a layer is there. If its record is not right, the error is
+// errRecord. A server takes its union away for a moment when it publishes, and
+// all layers with it: nobody may look then.
+func (r *run) look(layerDir string, layer source.Layer) (there bool, err error) {
+	if r.Server != nil {
+		r.ingesting.Lock()
+		defer r.ingesting.Unlock()
+	}
+	there, err = exists(layerDir)
+	if there && err == nil {
+		err = checkRecord(layerDir, layer)
+	}
+	return there, err
+}
+
+// compare says whether a layer's tree is what its blob says, and how large its
+// tar is.
+func (r *run) compare(ctx context.Context, layer source.Layer) (equal bool, size int64, err error) {
+	if r.Server != nil {
+		r.ingesting.Lock()
+		defer r.ingesting.Unlock()
+	}
+	return verify.Tree(ctx, r.Dir, layer)
+}
+
 // checkRecord reads what is recorded of a layer that is there. A record that
 // is missing, damaged or of another tar is errRecord: a power cut left it so, or
 // another publisher got it wrong. DUCC states a wrong diffID of a tar with
@@ -40,7 +65,7 @@ func checkRecord(layerDir string, layer source.Layer) error {
 // any other is replaced.
 func (r *run) repair(ctx context.Context, layer source.Layer, config digest.Digest, layerDir string, why error) (Report, error) {
 	out := Report{Digest: layer.Digest, Status: Repaired, Why: why.Error()}
-	equal, size, err := verify.Tree(ctx, r.Dir, layer)
+	equal, size, err := r.compare(ctx, layer)
 	if err != nil {
 		return out, fmt.Errorf("%w; comparing the layer that is there: %w", why, err)
 	}

@@ -35,7 +35,9 @@ type run struct {
 	Target
 	*stage
 
-	ingesting sync.Mutex // a server has one transaction at a time
+	// A server has one transaction at a time, and its union is not there while
+	// it publishes.
+	ingesting sync.Mutex
 	mu        sync.Mutex
 	records   map[digest.Digest]cvmfs.LayerMetadata // to be written in the transaction
 }

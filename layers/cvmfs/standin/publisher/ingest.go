@@ -15,7 +15,7 @@ import (
 
 // ingest has a transaction of its own. Its flags are read as the real program
 // reads them: each of them, known or not, is looked at, and takes the next word.
-func (r repository) ingest(flags []string, in io.Reader) error {
+func (r *repository) ingest(flags []string, in io.Reader) error {
 	var base, archive string
 	var deletes []string
 	catalog := false
@@ -45,6 +45,16 @@ func (r repository) ingest(flags []string, in io.Reader) error {
 		return err
 	}
 	defer func() { _ = r.writable(false) }()
+	// The union is taken away meanwhile: the mount point is an empty directory.
+	mountpoint := r.tree
+	r.tree = filepath.Join(filepath.Dir(mountpoint), ".unmounted-"+filepath.Base(mountpoint))
+	if err := errors.Join(os.Rename(mountpoint, r.tree), os.Mkdir(mountpoint, 0o555)); err != nil {
+		return err
+	}
+	defer func() {
+		_ = errors.Join(os.Remove(mountpoint), os.Rename(r.tree, mountpoint))
+		r.tree = mountpoint
+	}()
 	for _, path := range deletes {
 		if err := remove(filepath.Join(r.tree, path)); err != nil {
 			return err
