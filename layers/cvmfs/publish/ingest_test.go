@@ -87,6 +87,12 @@ func TestIngest(t *testing.T) {
 			t.Fatalf("reports %+v, error %v, want %s", reports, err, want)
 		}
 	}
+	// Another name for layers that are all there.
+	imagetest.Push(t, host+"/image:2", imagetest.Image(t, "linux/amd64", l))
+	mustRun(t, host+"/image:2", plain)
+	if reports, err := into(t, host+"/image:2", target); err != nil || reports[0].Status != publish.AlreadyThere {
+		t.Fatalf("reports %+v, error %v", reports, err)
+	}
 	want := imagetest.Tree(t, plain)
 	got := imagetest.Tree(t, target.Dir)
 	got[0], want[0] = "", "" // the mount point is the server's

@@ -197,7 +197,10 @@ func (r *run) isDescribed(img *source.Image) (bool, error) {
 		return false, err
 	}
 	have, err := beneath.ReadFile(manifestPath(r.Dir, img), MaxRecord)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(have, want) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || !bytes.Equal(have, want) {
 		return false, err
 	}
 	for _, layer := range img.Distinct() {
