@@ -148,7 +148,7 @@ server_cgroup() { cat "/proc/$(pgrep -x cvmfs-view -u "$TEST_UID")/cgroup"; }
   mkdir -p "$group/job" "$group/podman"
   [ -e "$group/job/cgroup.kill" ] || skip "needs Linux 5.14"
   (echo "$BASHPID" >"$group/cgroup.procs" && exec unshare --mount --cgroup --propagation slave sh -c \
-    'umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec sleep 1000' 3>&- 4>&-) &
+    'mount --make-rshared /; umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec sleep 1000' 3>&- 4>&-) &
   holder=$!
   wait_until grep -q sleep "/proc/$holder/comm"
   echo "$holder" >"$group/podman/cgroup.procs"
@@ -220,7 +220,7 @@ cgroup_removed() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; }
   PODMAN_TIMEOUT=60 run_podman exec one cat /data/again
   equal "$output" second
   kill -KILL "$server" 2>/dev/null || true
-  server=$(pgrep -x cvmfs-view -u "$TEST_UID")
+  server=$(pgrep -x cvmfs-view -u "$TEST_UID" | grep -vx "$server")
   kill -STOP "$server"
   PODMAN_TIMEOUT=60 run_podman rm --force --time 0 one
   kill -CONT "$server" 2>/dev/null || true
