@@ -3,7 +3,9 @@ package lookup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -65,5 +67,35 @@ func TestFindHungRepository(t *testing.T) {
 	}
 	if len(*warned) != 1 || !strings.Contains((*warned)[0], hung) || !strings.Contains((*warned)[0], timeout.String()) {
 		t.Errorf("want one warning that names %q and the time, got %q", hung, *warned)
+	}
+}
+
+// The error is the same for all who waited when one question's time was up, which
+// ends the process that they all ask.
+func TestAskHungSameForAll(t *testing.T) {
+	r := newRepository(mountSilent(t))
+	defer r.close()
+	const timeout = 2 * time.Second
+	errs := make([]string, 16)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			limit := time.Minute
+			if i == 0 {
+				limit = timeout
+			}
+			errs[i] = fmt.Sprint(r.ask(context.Background(), limit, layerA, diffA).err)
+		}()
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != errs[0] || !strings.Contains(err, "no answer in "+timeout.String()) {
+			t.Errorf("question %d: got %s", i+1, err)
+		}
+	}
+	if r.asking != nil {
+		t.Error("a repository that hangs is asked by a new process")
 	}
 }

@@ -31,7 +31,7 @@ type process struct {
 	mu      sync.Mutex
 	last    uint64
 	waiting map[uint64]chan answer
-	err     error // set when it has ended
+	gone    *answer // to all questions, when it has ended
 }
 
 // maxReply is far above the bytes of the longest reply: two paths, an error that
@@ -82,8 +82,8 @@ func (p *process) put(d, diffID digest.Digest) <-chan answer {
 	ch := make(chan answer, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.err != nil {
-		ch <- answer{err: p.err}
+	if p.gone != nil {
+		ch <- *p.gone
 		return ch
 	}
 	p.last++
@@ -96,9 +96,12 @@ func (p *process) put(d, diffID digest.Digest) <-chan answer {
 func (p *process) receive(root string, stdout io.Reader) {
 	again := p.deliver(stdout)
 	p.mu.Lock()
-	p.err = fmt.Errorf("repository %q: %w: the process that asks it has ended", root, cvmfs.ErrUnavailable)
+	p.gone = &answer{
+		err:   fmt.Errorf("repository %q: %w: the process that asks it has ended", root, cvmfs.ErrUnavailable),
+		again: again, ended: true,
+	}
 	for _, ch := range p.waiting {
-		ch <- answer{err: p.err, again: again}
+		ch <- *p.gone
 	}
 	p.waiting = nil
 	p.mu.Unlock()
@@ -133,7 +136,7 @@ func (p *process) deliver(stdout io.Reader) (again bool) {
 func (p *process) ended() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.err != nil
+	return p.gone != nil
 }
 
 // end ends the child, as far as the repository lets it.

@@ -58,7 +58,7 @@ func TestStatesAskOnce(t *testing.T) {
 	hung, well, locks := mountSilent(t), repo(t), t.TempDir()
 	before := children(t)
 	for range 5 {
-		states := States(context.Background(), []string{hung, well}, 200*time.Millisecond, locks)
+		states := States(context.Background(), []string{hung, well}, 2*time.Second, locks)
 		if !errors.Is(states[0].Err, cvmfs.ErrUnavailable) || states[1].Err != nil {
 			t.Fatalf("states %+v", states)
 		}
