@@ -53,7 +53,7 @@ func startProcess(root string, hold *os.File) (*process, error) {
 		Path: path,
 		Args: []string{processName, root},
 		Dir:  "/",
-		Env:  []string{},
+		Env:  helper.Environment(),
 		// Not for the signals of the terminal; it ends when its input does.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}

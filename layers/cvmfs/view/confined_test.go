@@ -68,7 +68,8 @@ func confinedServer(t *testing.T, proc string, capabilities uint64) {
 			}
 		}
 	}
-	if environment, err := os.ReadFile(proc + "/environ"); err != nil || len(environment) > 0 {
+	want := strings.Join(append(helper.Environment(), ""), "\x00")
+	if environment, err := os.ReadFile(proc + "/environ"); err != nil || string(environment) != want {
 		t.Errorf("environment %q, %v", environment, err)
 	}
 	if cwd, err := os.Readlink(proc + "/cwd"); err != nil || cwd != "/" {

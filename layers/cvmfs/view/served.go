@@ -100,7 +100,7 @@ func (p *process) run(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Stdin, cmd.Stdout = in[0], answer[1]
 	cmd.ExtraFiles = []*os.File{p.conn} // without one, descriptor 3 is closed, whatever it is here
-	cmd.Dir, cmd.Env = "/", []string{}
+	cmd.Dir, cmd.Env = "/", helper.Environment()
 	pidfd := -1
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd}
 	if err := cmd.Start(); err != nil {

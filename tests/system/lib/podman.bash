@@ -86,6 +86,9 @@ trust_registry() {
   done
 }
 
+# What a test adds to the environment, as NAME=value.
+VARIABLES=()
+
 # environment WHO: what a process of the scene sees, one assignment a line.
 environment() {
   local dir=$T/$1 name
@@ -110,6 +113,7 @@ CONTAINERS_CVMFS_CONF=$dir/conf/cvmfs.conf
 CVMFS_TEST_DIR=$T
 ENV
   [ "$1" != root ] || may_lock_memory || echo BUILDAH_ISOLATION=chroot
+  [ ${#VARIABLES[@]} = 0 ] || printf '%s\n' "${VARIABLES[@]}"
   # a store that cannot shift ids, where a test wants one
   [ -z "${_CONTAINERS_OVERLAY_DISABLE_IDMAP:-}" ] || echo "_CONTAINERS_OVERLAY_DISABLE_IDMAP=$_CONTAINERS_OVERLAY_DISABLE_IDMAP"
 }
