@@ -72,7 +72,7 @@ type AwaitOptions struct {
 // "off", or "" for what is configured.
 func (s *store) NewRemoteLayerPull(mode string) (*pull.Pull, error) {
 	conf, err := s.RemoteLayerConfig()
-	if errors.Is(err, drivers.ErrNotSupported) && (mode == "" || mode == string(config.Off)) {
+	if mode == string(config.Off) && err != nil || mode == "" && errors.Is(err, drivers.ErrNotSupported) {
 		conf, mode, err = config.Default(), string(config.Off), nil
 	}
 	if err != nil {

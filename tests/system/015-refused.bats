@@ -16,24 +16,65 @@ nothing_left() {
   nothing_left
 }
 
-@test "an unknown key, a bad value, a relative path in cvmfs.conf" {
+@test "a bad value, a relative path, no TOML in cvmfs.conf" {
+  site
+  local file=$T/user/conf/cvmfs.conf bad
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/small/deletions:1"
+  for bad in 'pull = "sometimes"' 'repositories = ["cvmfs/relative"]' 'repositories = ["/cvmfs/../x"]' 'repositories = ['; do
+    echo "$bad" >"$file"
+    run_podman 125 pull "$REGISTRY/small/base:1"
+    contains "$stderr" "$file"
+    run_podman 125 pull --cvmfs "$REGISTRY/small/base:1"
+    contains "$stderr" "$file"
+    # what does not need to know goes on, and the way to look shows it
+    run_podman info --format '{{.Store.CVMFS.Error}}'
+    contains "$output" "$file"
+    run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
+    equal "$output" second
+  done
+  run_podman pull --quiet --cvmfs=off "$REGISTRY/small/base:1"
+  run_podman rmi --all
+  nothing_left
+}
+
+@test "an unknown key in cvmfs.conf: one warning" {
   site
   local file=$T/user/conf/cvmfs.conf
-  cvmfs_conf 'pul = "auto"'
-  run_podman 125 pull --cvmfs "$REGISTRY/small/base:1"
+  cvmfs_conf 'pull = "auto"' 'colour = "blue"' '[storage]' 'pull = "off"'
+  allow_warning 'unknown key \\?"(colour|storage)\\?" is ignored'
+  run_podman pull --quiet "$REGISTRY/small/deletions:1" "$REGISTRY/small/base:1"
+  equal "$(grep -c 'unknown key' <<<"$stderr")" 2 warnings
   contains "$stderr" "$file"
-  contains "$stderr" '"pul"'
-  cvmfs_conf 'pull = "sometimes"'
-  run_podman 125 pull "$REGISTRY/small/base:1"
-  contains "$stderr" "$file"
-  contains "$stderr" '"sometimes"'
-  echo 'repositories = ["cvmfs/relative"]' >"$file"
-  run_podman 125 pull --cvmfs "$REGISTRY/small/base:1"
-  contains "$stderr" '"cvmfs/relative"'
-  echo 'repositories = [' >"$file"
-  run_podman 125 pull --cvmfs "$REGISTRY/small/base:1"
-  contains "$stderr" "$file"
-  : >"$file"
+  contains "$stderr" colour
+  run_podman info --format '{{json .Store.CVMFS}}'
+  equal "$(jq -r '.pull, .error, (.warnings | length)' <<<"$output" | tr '\n' ' ')" "auto null 2 "
+  equal "$stderr" ""
+  # what podman runs as its helper says nothing, which would be taken for its error
+  run_podman run --rm --userns=keep-id "$REGISTRY/small/deletions:1" cat /data/again
+  equal "$output" second
+  equal "$stderr" ""
+  _CONTAINERS_OVERLAY_DISABLE_IDMAP=yes run_podman run --rm --userns=keep-id "$REGISTRY/small/base:1" echo mapped
+  equal "$output" mapped
+}
+
+@test "a path in cvmfs.conf that is not clean" {
+  site
+  echo "repositories = [\"/$REPOSITORY//.//\", \"$REPOSITORY\"]" >"$T/user/conf/cvmfs.conf"
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/base:1"
+  run_podman info --format '{{range .Store.CVMFS.Repositories}}{{.Path}} {{.Mounted}}{{end}}'
+  equal "$output" "$REPOSITORY true"
+  cvmfs_conf # the same repository to what was recorded
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/base:1"
+  layers_are user 1 0
+}
+
+@test "a mode after a space" {
+  site
+  local mode
+  for mode in auto only off; do
+    run_podman 125 pull --cvmfs "$mode" "$REGISTRY/small/base:1"
+    contains "$stderr" "did you mean --cvmfs=$mode?"
+  done
   nothing_left
 }
 

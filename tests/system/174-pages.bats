@@ -132,8 +132,10 @@ fails_with() {
   cvmfs_conf 'view = "direct"'
   fails_with '(view = "direct")' run --rm "$image" true
   page_run docs/troubleshooting.md direct page_user
-  cvmfs_conf 'colour = "blue"'
-  fails_with 'unknown key "colour"' info
+  cvmfs_conf 'pull = "blue"'
+  fails_with 'unknown mode "blue"' pull "$image"
+  page_run docs/troubleshooting.md configuration page_user
+  contains "$output" 'unknown mode "blue"'
   cvmfs_conf
   page_run docs/troubleshooting.md configuration page_user
 

@@ -48,6 +48,8 @@ type Config struct {
 	// Setuid lets setuid and setgid files of a repository have these bits, though all
 	// of a repository's files show as root's.
 	Setuid bool
+	// Warnings are sentences about what stands in files and has no effect.
+	Warnings []string
 }
 
 // Default is the configuration of a node without any file.
@@ -69,7 +71,7 @@ var setters = map[string]func(c *Config, value any) error{
 		if err != nil {
 			return err
 		}
-		if err := checkRepositories(list); err != nil {
+		if list, err = cleanRepositories(list); err != nil {
 			return err
 		}
 		c.Repositories = list
@@ -121,27 +123,32 @@ func keys() string {
 	return strings.Join(names, ", ")
 }
 
-func checkRepositories(list []string) error {
+// cleanRepositories gives the paths of list in the form that they have in records
+// of layers: clean, each one once.
+func cleanRepositories(list []string) ([]string, error) {
 	if len(list) == 0 {
-		return fmt.Errorf("no repository is named; pull = %q is the way to use none", Off)
+		return nil, fmt.Errorf("no repository is named; pull = %q is the way to use none", Off)
 	}
-	for i, path := range list {
+	var repositories []string
+	for _, path := range list {
+		clean := filepath.Clean(path)
 		switch {
 		case !filepath.IsAbs(path):
-			return fmt.Errorf("%q is not an absolute path", path)
-		case filepath.Clean(path) != path:
-			return fmt.Errorf("%q is not a clean path; %q is", path, filepath.Clean(path))
-		case path == "/":
-			return fmt.Errorf("%q is not a repository", path)
+			return nil, fmt.Errorf("%q is not an absolute path", path)
+		case slices.Contains(strings.Split(path, "/"), ".."): // after a symbolic link, not what Clean takes it for
+			return nil, fmt.Errorf("%q holds \"..\": name the directory without", path)
+		case clean == "/":
+			return nil, fmt.Errorf("%q is not a repository", path)
 		case strings.ContainsRune(path, 0):
-			return fmt.Errorf("%q holds a NUL byte", path)
+			return nil, fmt.Errorf("%q holds a NUL byte", path)
 		case !utf8.ValidString(path): // records are JSON, which would hold another path
-			return fmt.Errorf("%q is not UTF-8", path)
-		case slices.Contains(list[:i], path):
-			return fmt.Errorf("%q is named twice", path)
+			return nil, fmt.Errorf("%q is not UTF-8", path)
+		}
+		if !slices.Contains(repositories, clean) {
+			repositories = append(repositories, clean)
 		}
 	}
-	return nil
+	return repositories, nil
 }
 
 func setDuration(to *time.Duration, value any) error {

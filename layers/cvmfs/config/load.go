@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/BurntSushi/toml"
 )
@@ -25,7 +28,8 @@ const (
 var systemDirs = []string{"/usr/share/containers", "/etc/containers"}
 
 // Load reads the files and applies options on top. Every error names the file
-// or the option, the key and the value.
+// or the option, the key and the value. A key that is not known is no error: the
+// caller may tell the user of Config.Warnings (see WarnOnce).
 func Load(options Options) (Config, error) {
 	c := Default()
 	files, err := Files(options.Rootless)
@@ -62,8 +66,14 @@ func Files(rootless bool) ([]File, error) {
 		files = append(files, File{file, true})
 	} else {
 		dirs := slices.Clone(systemDirs)
-		if dir := userDir(); rootless && dir != "" {
-			dirs = append(dirs, filepath.Join(dir, "containers"))
+		if rootless {
+			dir, err := userDir()
+			if err != nil {
+				return nil, fmt.Errorf("finding the user's %s: %w", fileName, err)
+			}
+			if dir != "" {
+				dirs = append(dirs, filepath.Join(dir, "containers"))
+			}
 		}
 		for _, dir := range dirs {
 			files = append(files, File{Path: filepath.Join(dir, fileName)})
@@ -87,15 +97,43 @@ func Files(rootless bool) ([]File, error) {
 // userDir is the user's configuration directory, "" for an account that has
 // none, as services do. A relative XDG_CONFIG_HOME is to be ignored (XDG Base
 // Directory Specification).
-func userDir() string {
+func userDir() (string, error) {
 	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
-		return dir
+		return dir, nil
 	}
-	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".config")
+	home, err := homeDir()
+	if home == "" || err != nil {
+		return "", err
 	}
-	return ""
+	return filepath.Join(home, ".config"), nil
 }
+
+// rootlessUID is where containers/storage keeps the user's ID for the program that
+// goes on in a user namespace, as root (pkg/unshare there).
+const rootlessUID = "_CONTAINERS_ROOTLESS_UID"
+
+// homeDir is the user's home directory, found as containers/storage finds it for
+// the other configuration files: batch systems and cron start jobs without HOME.
+// It is "" for a user whom the system does not know.
+func homeDir() (string, error) {
+	if home := os.Getenv("HOME"); home != "" {
+		return home, nil
+	}
+	uid := os.Getenv(rootlessUID)
+	if uid == "" {
+		uid = strconv.Itoa(os.Getuid())
+	}
+	account, err := lookupID(uid)
+	if unknown := user.UnknownUserIdError(0); errors.As(err, &unknown) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("HOME is not set, and the account of user %s cannot be looked up: %w", uid, err)
+	}
+	return account.HomeDir, nil
+}
+
+var lookupID = user.LookupId
 
 func readFile(c *Config, file string) error {
 	data, err := os.ReadFile(file)
@@ -108,17 +146,34 @@ func readFile(c *Config, file string) error {
 		return fmt.Errorf("parsing configuration %q: %w", file, err)
 	}
 	// In the order of the file, so that the first mistake is the one reported.
+	seen := map[string]bool{}
 	for _, key := range meta.Keys() {
-		if len(key) > 1 { // inside a table, whose own name has been refused
+		if seen[key[0]] { // inside a table, whose name has been looked at
 			continue
 		}
+		seen[key[0]] = true
 		set, known := setters[key[0]]
-		if !known {
-			return fmt.Errorf("configuration %q: unknown key %q = %v: valid are %s", file, key[0], values[key[0]], keys())
+		if !known { // of another version, or a mistake; the rest is good
+			c.Warnings = append(c.Warnings, fmt.Sprintf("configuration %q: unknown key %q is ignored: valid are %s", file, key[0], keys()))
+			continue
 		}
 		if err := set(c, values[key[0]]); err != nil {
 			return fmt.Errorf("configuration %q: key %q: %w", file, key[0], err)
 		}
 	}
 	return nil
+}
+
+// warned holds what this process has been told.
+var warned sync.Map
+
+// WarnOnce hands each of c's warnings to warn, those that this process has not
+// handed out before. It is for the command that the user has started: what a
+// program prints that another one runs as its helper is taken for its error.
+func (c Config) WarnOnce(warn func(string)) {
+	for _, line := range c.Warnings {
+		if _, before := warned.LoadOrStore(line, true); !before {
+			warn(line)
+		}
+	}
 }

@@ -90,6 +90,7 @@ func New(conf config.Config, override string, warn func(string)) (*Pull, error) 
 		found:   map[digest.Digest]*Answer{},
 		passed:  map[digest.Digest]bool{},
 	}
+	conf.WarnOnce(warn)
 	p.finder.Warn = warn
 	if mode == config.Only {
 		p.finder.Warn = p.hold

@@ -19,25 +19,28 @@ import (
 const cvmfsInfoTimeout = 3 * time.Second
 
 // cvmfsInfo tells of the repositories that layers are used from. It is nil with
-// a storage driver that can't.
+// a storage driver that can't.  What is wrong with the configuration is a part of
+// what it tells, and who asks for something else is told that.
 func (r *Runtime) cvmfsInfo() (*define.CVMFSInfo, error) {
-	conf, err := r.store.RemoteLayerConfig()
-	if errors.Is(err, graphdriver.ErrNotSupported) {
+	conf, confErr := r.store.RemoteLayerConfig()
+	if errors.Is(confErr, graphdriver.ErrNotSupported) {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err
 	}
 	layers, err := r.store.Layers()
 	if err != nil {
 		return nil, err
 	}
-	info := define.CVMFSInfo{Pull: string(conf.Pull), Layers: len(layers), Repositories: []define.CVMFSRepository{}}
+	info := define.CVMFSInfo{Layers: len(layers), Repositories: []define.CVMFSRepository{}}
 	for _, layer := range layers {
 		if layer.Kind == storage.LayerKindRemoteReadonly {
 			info.RemoteLayers++
 		}
 	}
+	if confErr != nil {
+		info.Error = confErr.Error()
+		return &info, nil
+	}
+	info.Pull, info.Warnings = string(conf.Pull), conf.Warnings
 	timeout := cvmfsInfoTimeout
 	if conf.Timeout < timeout {
 		timeout = conf.Timeout

@@ -18,7 +18,7 @@ import (
 // can be opened.
 func (d *Driver) AwaitRemote(id string, within time.Duration) error {
 	layers, conf, err := d.remoteLayersOf(id)
-	if err == nil {
+	if err == nil && len(layers) > 0 {
 		err = view.Await(layers, conf.StartTimeout, within)
 	}
 	return d.stackError(id, err)
@@ -48,7 +48,7 @@ func (d *Driver) stackError(id string, err error) error {
 
 // PrepareRemote begins what AwaitRemote waits for.
 func (d *Driver) PrepareRemote(id string) {
-	if layers, conf, err := d.remoteLayersOf(id); err == nil {
+	if layers, conf, err := d.remoteLayersOf(id); err == nil && len(layers) > 0 {
 		view.Prepare(layers, conf.StartTimeout)
 	}
 }
@@ -69,7 +69,7 @@ func (d *Driver) remoteLayersOf(id string) (layers []spec.Layer, conf config.Con
 		}
 		own, err = d.remoteLower(stack[i])
 	}
-	if err == nil {
+	if err == nil && len(layers) > 0 { // a mistake there is no concern of other stacks
 		conf, err = config.Load(d.RemoteLayerOptions())
 	}
 	return layers, conf, err

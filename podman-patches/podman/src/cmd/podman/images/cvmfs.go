@@ -1,6 +1,9 @@
 package images
 
 import (
+	"fmt"
+	"os"
+
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"github.com/spf13/cobra"
 )
@@ -35,4 +38,28 @@ func cvmfsFlag(cmd *cobra.Command, mode *string) {
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, images []string) error {
+		if err := cvmfsModeApart(os.Args[1:]); err != nil {
+			return err
+		}
+		if check == nil {
+			return nil
+		}
+		return check(cmd, images)
+	}
+}
+
+// cvmfsModeApart is an error if the command line has a mode as a word of its own
+// after --cvmfs, where it would be an image to pull.
+func cvmfsModeApart(words []string) error {
+	for i := 1; i < len(words) && words[i-1] != "--"; i++ {
+		if words[i-1] != "--cvmfs" {
+			continue
+		}
+		if _, err := config.ParseMode(words[i]); err == nil {
+			return fmt.Errorf("--cvmfs %s: %[1]q would be an image to pull: did you mean --cvmfs=%[1]s? (of an image that has this name, write the name with its registry)", words[i])
+		}
+	}
+	return nil
 }
