@@ -22,6 +22,10 @@ var (
 	ErrInvalidDigest = errors.New("invalid layer digest")
 	// ErrInvalidLayer says that something other than a plain layer directory has a layer's name.
 	ErrInvalidLayer = errors.New("invalid layer directory")
+	// ErrNoLayers says that a repository answers and has no directory for layers. It is ErrLayerUnknown, too.
+	ErrNoLayers error = &reworded{"it answers, and publishes no layers", []error{ErrLayerUnknown}}
+	// ErrClosed says that the permissions of a repository keep the calling user from files of a layer.
+	ErrClosed = errors.New("closed to this user")
 	// ErrInvalidWhiteout says that a whiteout names nothing that could be deleted.
 	ErrInvalidWhiteout = errors.New("invalid whiteout")
 )
@@ -30,12 +34,15 @@ var (
 // ENOTDIR are ErrLayerUnknown, a limit of this process or node is ErrExhausted, everything else (EIO, ENOTCONN, ESTALE, EACCES,
 // a deadline) is ErrUnavailable, so that an outage is never taken for absence.
 // The error keeps its errno. A nil error stays nil.
+//
+// The text of ErrLayerUnknown has nothing of the errno's: podman takes "no such file"
+// for a command that the container does not have, and exits with 127.
 func FromFS(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%w: %w", ErrLayerUnknown, err)
+		return Reword(ErrLayerUnknown.Error(), ErrLayerUnknown, err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM):
 		return fmt.Errorf("%w: %w", ErrExhausted, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -44,3 +51,15 @@ func FromFS(err error) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 }
+
+// Reword gives an error of this text that is all of errs.
+func Reword(text string, errs ...error) error { return &reworded{text, errs} }
+
+type reworded struct {
+	text string
+	errs []error
+}
+
+func (r *reworded) Error() string { return r.text }
+
+func (r *reworded) Unwrap() []error { return r.errs }

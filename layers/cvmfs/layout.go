@@ -16,6 +16,8 @@ const (
 	LayersDir = ".layers"
 	// LayerFS is the unpacked layer tar, below its LayerDir.
 	LayerFS = "layerfs"
+	// FlatDir holds images as whole trees, which this project has no use for.
+	FlatDir = ".flat"
 	// MetadataDir holds images at the repository's root, and a layer's own record in its LayerDir.
 	MetadataDir = ".metadata"
 	// LayerMetadataFile is the layer's own record below LayerDir/MetadataDir: an array of one LayerMetadata.

@@ -115,6 +115,18 @@ not_a_repository() {
   not_a_repository "$T/user/empty"
 }
 
+@test "a repository that answers and has no layers" {
+  registry_with_images
+  mkdir -p "$T/flat/.flat/ab" "$T/flat/.images"
+  repository_mount "$T/flat" singularity.example.org
+  not_a_repository "$REPOSITORY"
+  lacks "$stderr" migrate
+  contains "$stderr" "it answers, and publishes no layers"
+  run_podman info --format '{{range .Store.CVMFS.Repositories}}{{.Mounted}} {{.Error}}{{end}}'
+  contains "$output" "true repository"
+  contains "$output" "publishes no layers"
+}
+
 # A repository's tree with one thing wrong in it: auto downloads that layer, only fails.
 one_bad_layer() {
   allow_warning "$(layer_digest small/deletions:1 1)"

@@ -34,6 +34,32 @@ mixed() {
   equal "$output" $'second\nkept\nx\nagain\nkept\nlink\nnoise\nopaque\nreplaced'
 }
 
+@test "mode only: an empty layer of BuildKit's or Docker's needs no repository" {
+  site_lacking small/buildkit:1 1 # and 3, which is the same
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/buildkit:1"
+  layers_are user 2 2
+  run_podman run --rm "$REGISTRY/small/buildkit:1" cat /data/again
+  equal "$output" first
+}
+
+@test "a layer that is closed at its top is downloaded, and a line says why; mode only fails" {
+  site
+  allow_warning 'closed to this user: /app \(mode 0700\), /etc \(mode 0750\); downloading it'
+  run_podman 125 pull --cvmfs=only "$REGISTRY/small/closed-top:1"
+  contains "$(grep ^Error <<<"$stderr")" "$(layer_digest small/closed-top:1 1)"
+  contains "$(grep ^Error <<<"$stderr")" "closed to this user: /app (mode 0700), /etc (mode 0750)"
+  store_empty user
+  run_podman pull --cvmfs=auto "$REGISTRY/small/closed-top:1"
+  equal "$(grep -c level=warning <<<"$stderr")" 1 warnings
+  layers_are user 2 1
+  same_tree "$REGISTRY/small/closed-top:1"
+  run_podman run --rm --user user "$REGISTRY/small/closed-top:1" id -u
+  equal "$output" 1000
+  run_podman run --rm "$REGISTRY/small/closed-top:1" sh -c 'ls /etc /app; cat /etc/os-release; sh /app/main.sh'
+  contains "$output" main.sh
+  contains "$output" ID=crafted
+}
+
 @test "mode only fails and names the layer that no repository has" {
   site_lacking small/deletions:1 2
   run_podman 125 pull --cvmfs=only "$REGISTRY/small/deletions:1"

@@ -101,7 +101,7 @@ both_kinds() {
   local image=hard/closed-root:1
   ordinary user "$image"
   oracle_lacking "$image"
-  allow_warning "not for this user to read"
+  allow_warning "closed to this user: permission denied; downloading it"
   run_podman pull --quiet --cvmfs=auto "$REGISTRY/$image"
   layers_are user 1 1
   record user "$T/mixed" --user 0 "$REGISTRY/$image"

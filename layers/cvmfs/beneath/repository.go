@@ -17,8 +17,10 @@ const mountHint = "is it mounted? A repository that was mounted after podman's p
 	" started is invisible to rootless podman until `podman system migrate`"
 
 // Repository opens a repository's root with flags, O_RDONLY to read attributes or
-// O_PATH, and with O_PATH the directory in it that holds the layers. Every failure is an outage, cvmfs.ErrUnavailable: a mount
-// that is gone leaves an empty directory, and that has no layers' directory.
+// O_PATH, and with O_PATH the directory in it that holds the layers. Where that is
+// missing, the error is cvmfs.ErrNoLayers if something else says that this is a
+// repository. Every other failure is an outage, cvmfs.ErrUnavailable: a mount that is
+// gone leaves an empty directory, and that has no layers' directory.
 func Repository(root string, flags int) (repo, layers int, err error) {
 	if repo, err = Root(root, flags); err != nil {
 		return -1, -1, err
@@ -27,6 +29,8 @@ func Repository(root string, flags int) (repo, layers int, err error) {
 	switch {
 	case err == nil:
 		return repo, layers, nil
+	case errors.Is(err, unix.ENOENT) && answers(repo):
+		err = fmt.Errorf("%w: no %s in it. Images that are published as flat trees only are of no use here", cvmfs.ErrNoLayers, cvmfs.LayersDir)
 	case errors.Is(err, unix.ENOENT):
 		err = fmt.Errorf("%w: no %s in it; %s", cvmfs.ErrUnavailable, cvmfs.LayersDir, mountHint)
 	case Odd(err):
@@ -36,6 +40,21 @@ func Repository(root string, flags int) (repo, layers int, err error) {
 	}
 	unix.Close(repo)
 	return -1, -1, err
+}
+
+// answers says whether the open directory is a repository's root beyond doubt: a CVMFS
+// client tells its name, or it has images in another form.
+func answers(repo int) bool {
+	if id, err := cvmfs.ReadRepositoryIdentity(repo); err == nil && id.Repository != "" {
+		return true
+	}
+	for _, name := range []string{cvmfs.FlatDir, cvmfs.MetadataDir} {
+		if fd, err := Open(repo, name, unix.O_PATH|unix.O_DIRECTORY); err == nil {
+			unix.Close(fd)
+			return true
+		}
+	}
+	return false
 }
 
 // Root opens a repository's root alone. With O_PATH its client is asked nothing.
@@ -49,7 +68,8 @@ func Root(root string, flags int) (repo int, err error) {
 	})
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return -1, fmt.Errorf("%w: %w; %s", cvmfs.ErrUnavailable, err, mountHint)
+		text := fmt.Sprintf("%s: the directory does not exist; %s", cvmfs.ErrUnavailable, mountHint)
+		return -1, cvmfs.Reword(text, cvmfs.ErrUnavailable, err) // FromFS says why
 	case err != nil:
 		return -1, fmt.Errorf("%w: %w", cvmfs.ErrUnavailable, err)
 	}

@@ -85,6 +85,8 @@ var classes = []struct {
 	{"exhausted", cvmfs.ErrExhausted},
 	{"mismatch", cvmfs.ErrMismatch},
 	{"invalid", cvmfs.ErrInvalidLayer},
+	{"closed", cvmfs.ErrClosed},
+	{"no-layers", cvmfs.ErrNoLayers}, // after what it is, too
 }
 
 // NewError makes err fit to cross; nil stays nil.

@@ -17,7 +17,7 @@ import (
 
 func TestErrorsCross(t *testing.T) {
 	for _, want := range []error{
-		cvmfs.ErrLayerUnknown, cvmfs.ErrUnavailable, cvmfs.ErrMismatch, cvmfs.ErrInvalidLayer, unix.EACCES, fs.ErrClosed,
+		cvmfs.ErrLayerUnknown, cvmfs.ErrUnavailable, cvmfs.ErrMismatch, cvmfs.ErrInvalidLayer, cvmfs.ErrClosed, cvmfs.ErrNoLayers, unix.EACCES, fs.ErrClosed,
 	} {
 		t.Run(want.Error(), func(t *testing.T) {
 			doc, err := json.Marshal(NewError(fmt.Errorf("opening %q: %w", "x\n", want)))
@@ -29,7 +29,7 @@ func TestErrorsCross(t *testing.T) {
 				t.Errorf("text %q", got)
 			}
 			for _, c := range classes {
-				if errors.Is(got, c.err) != (c.err == want) {
+				if errors.Is(got, c.err) != errors.Is(want, c.err) {
 					t.Errorf("is %v: %v", c.err, errors.Is(got, c.err))
 				}
 			}

@@ -25,8 +25,8 @@ import (
 
 // Finder looks layers up. It is safe for concurrent use.
 type Finder struct {
-	// Warn, if set, is told once of each repository that is unavailable and
-	// once of each directory that is refused. Calls do not overlap.
+	// Warn, if set, is told once of each repository that is unavailable or has no
+	// layers, and once of each directory that is refused. Calls do not overlap.
 	Warn func(string)
 
 	timeout      time.Duration
@@ -66,14 +66,17 @@ func (f *Finder) Close() {
 // It is cvmfs.ErrLayerUnknown only if every repository has answered; the error
 // then also tells of directories that were refused. It is cvmfs.ErrUnavailable,
 // naming the repository, if one has not answered and no other has the layer, and
-// cvmfs.ErrExhausted if one could not be asked: that is no fault of a repository.
+// cvmfs.ErrExhausted if one could not be asked: that is no fault of a repository. It is
+// cvmfs.ErrClosed, naming what is closed, if all repositories have answered and
+// permissions keep the caller from files of the layer wherever it is; Warn is not
+// told, since that is for the caller to say.
 func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	for _, name := range []digest.Digest{d, diffID} {
 		if err := cvmfs.CheckDigest(name); err != nil {
 			return cvmfs.Layer{}, fmt.Errorf("finding layer: %w", err)
 		}
 	}
-	var out, refused []error
+	var out, refused, closed []error
 	for _, r := range f.repositories {
 		a := r.ask(ctx, f.timeout, d, diffID)
 		if a.err == nil {
@@ -85,7 +88,11 @@ func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer
 		if errors.Is(a.err, cvmfs.ErrExhausted) {
 			return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, a.err)
 		}
-		if errors.Is(a.err, cvmfs.ErrLayerUnknown) {
+		if errors.Is(a.err, cvmfs.ErrLayerUnknown) && !errors.Is(a.err, cvmfs.ErrNoLayers) {
+			continue
+		}
+		if errors.Is(a.err, cvmfs.ErrClosed) {
+			closed = append(closed, a.err)
 			continue
 		}
 		if a.directory != "" {
@@ -102,6 +109,8 @@ func (f *Finder) Find(ctx context.Context, d, diffID digest.Digest) (cvmfs.Layer
 	switch {
 	case len(out) > 0:
 		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, errors.Join(out...))
+	case len(closed) > 0:
+		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w", d, errors.Join(closed...))
 	case len(refused) > 0:
 		return cvmfs.Layer{}, fmt.Errorf("finding layer %s: %w: %w", d, cvmfs.ErrLayerUnknown, errors.Join(refused...))
 	default:

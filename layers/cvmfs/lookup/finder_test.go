@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -281,41 +280,6 @@ func TestFindRefuses(t *testing.T) {
 				t.Errorf("got %+v, %v, want the layer of the other repository", got, err)
 			}
 		})
-	}
-}
-
-// A layer that the user may not list is not used, and does not make the
-// repository unavailable for others.
-func TestLookNotPermitted(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Fatal("this test needs root, to become somebody else")
-	}
-	root := repo(t)
-	layerfs := publish(t, root, "")
-	for dir := root; dir != "/" && dir != os.TempDir(); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(layerfs, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var a answer
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
-		err := unix.Setfsuid(65534)
-		a = look(root, layerA, diffA)
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if !errors.Is(a.err, cvmfs.ErrUnavailable) || !errors.Is(a.err, unix.EACCES) {
-		t.Errorf("got %v, want permission denied", a.err)
-	}
-	if want := filepath.Dir(layerfs); a.directory != want {
-		t.Errorf("the answer is about %q, want %q alone", a.directory, want)
 	}
 }
 

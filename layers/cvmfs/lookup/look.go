@@ -43,8 +43,8 @@ func look(root string, d, diffID digest.Digest) answer {
 	}
 	a := answer{directory: dir}
 	switch {
-	case errors.Is(err, unix.EACCES):
-		err = fmt.Errorf("not for this user to read: %w", err)
+	case errors.Is(err, unix.EACCES): // the layer's own directory, or one above it
+		err = fmt.Errorf("%w: %w", cvmfs.ErrClosed, unix.EACCES)
 	case errors.Is(err, cvmfs.ErrUnavailable):
 		a.directory = ""
 	}
@@ -66,6 +66,8 @@ func OpenLayer(repo, layers int, d digest.Digest) (dir, layerfs int, err error) 
 	}
 	layerfs, err = beneath.Step(dir, cvmfs.LayerFS, unix.O_RDONLY|unix.O_DIRECTORY)
 	switch {
+	case errors.Is(err, unix.ENOENT) && removed(dir):
+		err = cvmfs.FromFS(err)
 	case beneath.Odd(err), errors.Is(err, unix.ENOENT):
 		err = fmt.Errorf("%w: %s: %w", cvmfs.ErrInvalidLayer, cvmfs.LayerFS, err)
 	case err != nil:
@@ -88,6 +90,16 @@ func OpenLayer(repo, layers int, d digest.Digest) (dir, layerfs int, err error) 
 	return -1, -1, err
 }
 
+// removed says whether the directory that is open has been removed. A client answers
+// with names that it keeps for a while, and finds out when it is asked for more.
+func removed(dir int) bool {
+	var st unix.Statx_t
+	_, err := beneath.Retry(func() (int, error) {
+		return 0, unix.Statx(dir, "", unix.AT_EMPTY_PATH|unix.AT_STATX_FORCE_SYNC, unix.STATX_NLINK, &st)
+	})
+	return errors.Is(err, unix.ENOENT) || err == nil && st.Nlink == 0
+}
+
 // readLayer reads all of a layer but its path. repo and layers are open
 // directories; the error is one of package cvmfs's.
 func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
@@ -98,6 +110,9 @@ func readLayer(repo, layers int, d, diffID digest.Digest) (cvmfs.Layer, error) {
 	defer unix.Close(dir)
 	defer unix.Close(layerfs)
 
+	if err := checkTop(layerfs); err != nil {
+		return cvmfs.Layer{}, err
+	}
 	layer := cvmfs.Layer{}
 	if layer.DiffSize, err = readMetadata(dir, d, diffID); err != nil {
 		return cvmfs.Layer{}, err

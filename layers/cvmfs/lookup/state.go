@@ -15,7 +15,8 @@ type State struct {
 	// Identity is what its client shows, without a CatalogHash; the zero value
 	// if the repository does not answer, or is no CVMFS client's.
 	cvmfs.Identity
-	// Err is nil if layers can be looked up, and else cvmfs.ErrUnavailable.
+	// Err is nil if layers can be looked up. It is cvmfs.ErrNoLayers if the repository
+	// answers and has none, and else cvmfs.ErrUnavailable.
 	Err error
 }
 

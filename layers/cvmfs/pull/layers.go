@@ -3,18 +3,31 @@ package pull
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 )
 
-// Tars without an entry, as Docker writes them: gzipped and plain. Images made
-// by old tools are full of them; publishers leave them out.
-const (
-	emptyGzipped = digest.Digest("sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4")
-	emptyTar     = digest.Digest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")
-)
+// Docker's empty layer, gzipped: what old tools gave to instructions that change no
+// file. Its diffID is that of an empty tar.
+const emptyGzipped = digest.Digest("sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4")
 
-func isEmpty(d digest.Digest) bool { return d == emptyGzipped || d == emptyTar }
+// emptyTars are the digests of tars without an entry: nothing but blocks of zeros.
+// Two of them end a tar; GNU tar and others fill a record of twenty, some write one
+// or none.
+var emptyTars = sync.OnceValue(func() map[digest.Digest]bool {
+	const block, record = 512, 20
+	tars := map[digest.Digest]bool{}
+	for n := range record + 1 {
+		tars[digest.FromBytes(make([]byte, n*block))] = true
+	}
+	return tars
+})
+
+// isEmpty says of a digest or a diffID that it is one of a layer that changes
+// nothing. Publishers leave such layers out, and CVMFS cannot even ingest them
+// (cvmfs issue 3042). A pull makes them of some thirty bytes.
+func isEmpty(d digest.Digest) bool { return d == emptyGzipped || emptyTars()[d] }
 
 // unpublished says what keeps a layer out of repositories, "" if nothing does.
 // Media types: OCI image-spec media-types.md; Docker manifest v2 schema 2;

@@ -185,6 +185,40 @@ func TestLayerKinds(t *testing.T) {
 	}
 }
 
+// Any blob that unpacks to an empty tar is known by its diffID: no repository has to
+// have it, and mode only may download it.
+func TestLayerEmptyByDiffID(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		tar   string
+		empty bool
+	}{
+		{"nothing", "", true},
+		{"one block", strings.Repeat("\x00", 512), true},
+		{"two blocks, as BuildKit and Docker end it", strings.Repeat("\x00", 1024), true},
+		{"a record, as GNU tar fills it", strings.Repeat("\x00", 10240), true},
+		{"half a block", strings.Repeat("\x00", 256), false},
+		{"an entry", "etc/" + strings.Repeat("\x00", 1020), false},
+	} {
+		for _, mode := range []string{"auto", "only"} {
+			t.Run(tc.name+", "+mode, func(t *testing.T) {
+				p, warned := start(t, mode, publish(t))
+				p.NoteDiffIDs([]digest.Digest{digest.FromString(tc.tar)}, nil)
+				answer, err := p.Layer(context.Background(), Question{Digest: layerA})
+				if answer != nil || (err == nil) != (tc.empty || mode == "auto") {
+					t.Errorf("got %+v, %v", answer, err)
+				}
+				if err := p.MayDownload(layerA); (err == nil) != (tc.empty || mode == "auto") {
+					t.Errorf("download: %v", err)
+				}
+				if len(*warned) > 0 {
+					t.Errorf("warned without reason: %q", *warned)
+				}
+			})
+		}
+	}
+}
+
 func TestLayerWithoutDiffID(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

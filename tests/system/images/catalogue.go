@@ -29,6 +29,10 @@ func catalogue(shell []byte) []crafted {
 		{name: "small/other:1", layers: [][]item{append([]item{file("other", 0o644, "another base\n")}, base...), otherLayer()}},
 		{name: "small/deep:1", layers: deepLayers(base, 40)},
 		{name: "small/tags:1", layers: [][]item{base, treeLayer()}},
+		{name: "small/closed-top:1", layers: [][]item{base, closedTopLayer(), otherLayer()}},
+		{name: "small/closed-below:1", layers: [][]item{base, closedBelowLayer(shell)}},
+		{name: "small/closed-passwd:1", layers: [][]item{base, closedPasswdLayer()}},
+		{name: "small/buildkit:1", layers: [][]item{base, nil, treeLayer(), nil}, blobs: buildkitBlobs},
 		{name: "small/tags:2", layers: [][]item{base, treeLayer(), deleteLayer()}},
 	}
 }

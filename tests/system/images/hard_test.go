@@ -172,14 +172,18 @@ func complete(t *testing.T, index v1.ImageIndex, digest v1.Hash, layoutPath stri
 	}
 }
 
-func TestDockersEmptyLayer(t *testing.T) {
-	const want = "a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"
-	b, err := literal(filepath.Join(t.TempDir(), "empty"), dockerEmpty, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.digest.Hex != want || b.diffID.Hex != fmt.Sprintf("%x", sha256.Sum256(make([]byte, 1024))) {
-		t.Errorf("digest %s, diffID %s", b.digest, b.diffID)
+func TestEmptyLayers(t *testing.T) {
+	for want, blob := range map[string]string{
+		"a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4": dockerEmpty,
+		"4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1": buildkitEmpty,
+	} {
+		b, err := literal(filepath.Join(t.TempDir(), "empty"), blob, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.digest.Hex != want || b.diffID.Hex != fmt.Sprintf("%x", sha256.Sum256(make([]byte, 1024))) {
+			t.Errorf("digest %s, diffID %s", b.digest, b.diffID)
+		}
 	}
 }
 

@@ -97,7 +97,7 @@ func verdict(held []inventory.Held) error {
 		switch h.State {
 		case inventory.Unavailable:
 			return errUnavailable
-		case inventory.Missing, inventory.Ordinary:
+		case inventory.Missing, inventory.Ordinary, inventory.Closed:
 			missing = errMissing
 		}
 	}

@@ -24,6 +24,7 @@ const (
 	Missing     State = "missing"
 	Unavailable State = "unavailable"
 	Ordinary    State = "ordinary" // foreign or encrypted: never published
+	Closed      State = "closed"   // there, and not for this user to read all of: a pull downloads it
 )
 
 // Held is one layer of an image and where it is.
@@ -59,6 +60,8 @@ func Check(ctx context.Context, finder Finder, img *source.Image) ([]Held, error
 			}
 		case errors.Is(err, cvmfs.ErrLayerUnknown):
 			h.State, h.Why = Missing, err.Error()
+		case errors.Is(err, cvmfs.ErrClosed):
+			h.State, h.Why = Closed, err.Error()
 		case errors.Is(err, cvmfs.ErrUnavailable):
 			h.State, h.Why = Unavailable, err.Error()
 		default:

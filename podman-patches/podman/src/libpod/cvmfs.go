@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/containers/podman/v5/libpod/define"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/lookup"
 	"go.podman.io/storage"
 	graphdriver "go.podman.io/storage/drivers"
@@ -47,7 +48,7 @@ func (r *Runtime) cvmfsInfo() (*define.CVMFSInfo, error) {
 	}
 	for _, state := range lookup.States(context.Background(), conf.Repositories, timeout, r.config.Engine.TmpDir) {
 		repository := define.CVMFSRepository{
-			Path: state.Path, Mounted: state.Err == nil,
+			Path: state.Path, Mounted: !errors.Is(state.Err, cvmfs.ErrUnavailable),
 			Name: state.Repository, Revision: state.Revision, RootHash: state.RootHash,
 		}
 		if state.Err != nil {
