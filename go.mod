@@ -6,13 +6,13 @@ require (
 	github.com/BurntSushi/toml v1.3.2
 	github.com/blang/semver/v4 v4.0.0
 	github.com/containerd/stargz-snapshotter/estargz v0.15.1
-	github.com/containers/buildah v1.33.8
-	github.com/containers/common v0.57.5
-	github.com/containers/image/v5 v5.29.3
+	github.com/containers/buildah v1.33.12
+	github.com/containers/common v0.57.7
+	github.com/containers/image/v5 v5.29.5
 	github.com/containers/podman/v4 v4.9.5
 	github.com/containers/skopeo v1.14.4
-	github.com/containers/storage v1.51.0
-	github.com/cyphar/filepath-securejoin v0.2.4
+	github.com/containers/storage v1.51.3
+	github.com/cyphar/filepath-securejoin v0.3.6
 	github.com/google/go-containerregistry v0.19.1
 	github.com/google/licensecheck v0.3.1
 	github.com/hanwen/go-fuse/v2 v2.12.1
@@ -50,7 +50,7 @@ require (
 	github.com/moby/sys/mountinfo v0.7.2 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
-	github.com/opencontainers/runc v1.1.10 // indirect
+	github.com/opencontainers/runc v1.1.15 // indirect
 	github.com/opencontainers/runtime-spec v1.1.1-0.20230922153023-c0e90434df2a // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect

@@ -1,12 +1,12 @@
 module github.com/podman-cvmfs/podman-cvmfs/v5
 
-go 1.24.2
+go 1.25.0
 
 require (
-	github.com/containers/podman/v5 v5.8.2
+	github.com/containers/podman/v5 v5.8.6
 	go.podman.io/common v0.67.1
-	go.podman.io/image/v5 v5.39.2
-	go.podman.io/storage v1.62.0
+	go.podman.io/image/v5 v5.39.4
+	go.podman.io/storage v1.62.3
 )
 
 require (
@@ -18,5 +18,5 @@ require (
 	github.com/moby/sys/user v0.4.0 // indirect
 	github.com/opencontainers/runtime-spec v1.2.1 // indirect
 	github.com/sirupsen/logrus v1.9.4 // indirect
-	golang.org/x/sys v0.40.0 // indirect
+	golang.org/x/sys v0.46.0 // indirect
 )

@@ -2,6 +2,15 @@
 
 package overlay
 
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+)
+
 // layerDirs returns the directory with the record of layer id, the one with its
 // "diff" and "work", and whether it is in an additional store. In storage 1.51 an
 // image store holds "diff" and "work", and the driver's home the rest. In storage
@@ -30,4 +39,19 @@ const additionalAsLower = true
 // exist. In storage 1.62 upstream's function has an argument that says so.
 func redirectDiff(diff string) (string, error) {
 	return redirectDiffIfAdditionalLayer(diff)
+}
+
+// leaveRunDir removes what was made in the run directory to mount a layer, and
+// says whether the mount point is there at all: one in a layer's own directory
+// stays, for Put to replace.
+func (d *Driver) leaveRunDir(mountpoint string) (done bool, err error) {
+	base := path.Dir(mountpoint)
+	if path.Dir(base) != d.runhome {
+		return false, nil
+	}
+	if err := unix.Rmdir(mountpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return true, fmt.Errorf("removing mount point %q: %w", mountpoint, err)
+	}
+	d.unmounted(base)
+	return true, nil
 }
