@@ -13,7 +13,7 @@ import (
 // contents, and the driver, whenever it mounts them, that they are the ones
 // that were recorded.
 func (l *Layer) holdsDiff() bool {
-	return l.Kind == "" && !l.mapsRemote()
+	return l.Kind == "" && !l.MapsRemote()
 }
 
 // spareRemote returns a report without what is said in it of remote layers

@@ -77,11 +77,11 @@ func (r *layerStore) putRemote(parent *Layer, options *LayerOptions) (retErr err
 		layer, _, err := r.create(put.ID, parent, nil, "", nil, &LayerOptions{
 			IDMappingOptions: options.IDMappingOptions,
 			remoteLayerOptions: remoteLayerOptions{remote: &remoteLayer{
-				layer:              put.Found.Layer,
-				compressedDigest:   put.Digest,
-				compressedSize:     put.Size,
-				uncompressedDigest: put.Found.DiffID,
-				mediaType:          put.Found.MediaType,
+				layer:          put.Found.Layer,
+				diffID:         put.Found.DiffID,
+				digest:         put.Digest,
+				compressedSize: put.Size,
+				mediaType:      put.Found.MediaType,
 			}},
 		}, false, nil)
 		switch {
@@ -90,7 +90,7 @@ func (r *layerStore) putRemote(parent *Layer, options *LayerOptions) (retErr err
 		case !errors.Is(err, ErrDuplicateID):
 			return err
 		case layer.isRemote():
-			if layer, err = r.updateRemote(put.ID, put.Found.Layer); err != nil {
+			if layer, err = r.updateRemote(put); err != nil {
 				return err
 			}
 		}
@@ -143,8 +143,8 @@ func (s *store) sharedRemote(id string, found cvmfs.Layer) *Layer {
 // published again.
 //
 // Requires startWriting.
-func (r *layerStore) updateRemote(id string, found cvmfs.Layer) (*Layer, error) {
-	layer, ok := r.lookup(id)
+func (r *layerStore) updateRemote(put RemoteLayer) (*Layer, error) {
+	layer, ok := r.lookup(put.ID)
 	driver, ok2 := r.driver.(drivers.RemoteLayerDriver)
 	if !ok || !ok2 {
 		return nil, ErrLayerUnknown
@@ -155,19 +155,24 @@ func (r *layerStore) updateRemote(id string, found cvmfs.Layer) (*Layer, error) 
 	}
 	// Whether or not layers.json is up to date: a process may have been killed
 	// between the two, or the power cut.
-	if err := driver.UpdateRemote(layer.ID, layer.Parent, found); err != nil {
+	if err := driver.UpdateRemote(layer.ID, layer.Parent, put.Found.Layer); err != nil {
 		return nil, err
 	}
-	record := newRemoteLayerRecord(found)
+	record := newRemoteLayerRecord(put.Found.Layer)
+	record.RemoteDiffID, record.RemoteDigest = put.Found.DiffID, put.Digest
 	if reflect.DeepEqual(layer.RemoteLayerRecord, record) {
 		return copyLayer(layer), nil
 	}
 	layer.RemoteLayerRecord = record
+	if layer.Flags == nil { // damaged
+		layer.Flags = map[string]any{}
+	}
+	layer.Flags[remoteFlag] = record.RemoteDiffID.String()
 	return copyLayer(layer), r.saveFor(layer)
 }
 
 // isRemote says whether the layer is remote, as far as layers.json tells.
 func (l *Layer) isRemote() bool {
-	flagged, _ := l.Flags[remoteFlag].(bool)
+	flagged, _ := l.remoteMark()
 	return flagged || l.Kind == LayerKindRemoteReadonly
 }

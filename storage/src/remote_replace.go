@@ -2,9 +2,11 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	drivers "go.podman.io/storage/drivers"
 )
 
@@ -15,7 +17,14 @@ func (s *store) ReplaceRemoteLayer(id string, options *LayerOptions, diff io.Rea
 		return nil, -1, err
 	}
 	if old.ReadOnly { // in an additional store, where it stays; ours is found first
-		return s.PutLayer(id, old.Parent, nil, old.MountLabel, false, options, diff)
+		layer, size, err := s.PutLayer(id, old.Parent, nil, old.MountLabel, false, options, diff)
+		if err != nil {
+			return nil, -1, err
+		}
+		if err := old.checkReplacement(layer); err != nil {
+			return nil, -1, errors.Join(err, s.DeleteLayer(layer.ID))
+		}
+		return layer, size, nil
 	}
 	var replacing LayerOptions
 	if options != nil {
@@ -23,6 +32,16 @@ func (s *store) ReplaceRemoteLayer(id string, options *LayerOptions, diff io.Rea
 	}
 	replacing.replaces = old.ID
 	return s.PutLayer("", old.Parent, nil, old.MountLabel, false, &replacing, diff)
+}
+
+// checkReplacement is an error if the contents of an ordinary layer are not those
+// that l was recorded with.
+func (l *Layer) checkReplacement(local *Layer) error {
+	if stated, _ := l.StatedDigests(); local.UncompressedDigest != stated {
+		return fmt.Errorf("replacing layer %q: %w: it is recorded with diffID %q, and the new contents have %q",
+			l.ID, cvmfs.ErrMismatch, stated, local.UncompressedDigest)
+	}
+	return nil
 }
 
 // replaceRemote moves the contents and the description of an ordinary layer
@@ -37,10 +56,16 @@ func (r *layerStore) replaceRemote(id, from string) (*Layer, error) {
 	if !ok || !ok2 || !ok3 {
 		return nil, ErrLayerUnknown
 	}
+	if err := layer.checkReplacement(local); err != nil {
+		return nil, err
+	}
 	remote, err := driver.RemoteLayer(layer.ID)
 	isRemote := remote != nil || errors.Is(err, drivers.ErrRemoteRecord)
 	if err != nil && !isRemote {
 		return nil, err
+	}
+	if !isRemote && layer.Kind == "" { // an ordinary layer, or made local in the meantime: it has these contents
+		return copyLayer(layer), nil
 	}
 	// The headers of the tar first: without remote kind they belong to the contents.
 	if err := os.Rename(r.tspath(from), r.tspath(layer.ID)); err != nil {
@@ -48,7 +73,7 @@ func (r *layerStore) replaceRemote(id, from string) (*Layer, error) {
 	}
 	// The flag stays until the driver has the contents: with it, the driver's
 	// record says what the layer is, whether or not it got there.
-	layer.RemoteLayerRecord = RemoteLayerRecord{}
+	layer.RemoteLayerRecord = RemoteLayerRecord{RemoteDigest: layer.RemoteDigest}
 	r.deleteInDigestMap(layer.ID)
 	layer.CompressedDigest, layer.CompressedSize = local.CompressedDigest, local.CompressedSize
 	layer.UncompressedDigest, layer.UncompressedSize = local.UncompressedDigest, local.UncompressedSize

@@ -52,8 +52,10 @@ type RemoteLayerStore interface { //nolint:interfacebloat // a part of Store, wh
 	PutRemoteLayers(parent string, layers []RemoteLayer) (created []string, err error)
 
 	// ReplaceRemoteLayer gives a remote layer contents of its own: those of
-	// diff, applied and verified as PutLayer does.  Layers and containers on
-	// top of it stay as they are.
+	// diff, applied and verified as PutLayer does, which must have the diffID
+	// that the layer was recorded with (else the error is
+	// cvmfs.ErrMismatch).  Layers and containers on top of it stay as they
+	// are.  An ordinary layer with that diffID stays as it is.
 	ReplaceRemoteLayer(id string, options *LayerOptions, diff io.Reader) (*Layer, int64, error)
 }
 

@@ -1,10 +1,7 @@
 package storage
 
 import (
-	"archive/tar"
-	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,6 +89,21 @@ func putRemote(s Store, id, parent string, found *pull.Answer, d digest.Digest, 
 	return layer, err
 }
 
+// notFoundByDigest: nobody has compared contents with these digests, so nobody is given the contents for them.
+func notFoundByDigest(t *testing.T, s Store, digests ...digest.Digest) {
+	t.Helper()
+	for _, d := range digests {
+		for _, look := range []func(digest.Digest) ([]Layer, error){s.LayersByCompressedDigest, s.LayersByUncompressedDigest} {
+			layers, err := look(d)
+			if err == nil {
+				assert.Empty(t, layers)
+			} else {
+				assert.ErrorIs(t, err, ErrLayerUnknown)
+			}
+		}
+	}
+}
+
 func TestPutRemoteLayer(t *testing.T) {
 	s := remoteStore(t)
 	found, d := remoteAnswer("base", 1000)
@@ -115,14 +127,11 @@ func TestPutRemoteLayer(t *testing.T) {
 		assert.Equal(t, &want.found.Layer.Identity, layer.RemoteIdentity)
 		assert.Equal(t, want.parent, layer.Parent)
 		assert.Equal(t, want.size, layer.UncompressedSize)
-		assert.Equal(t, want.found.DiffID, layer.UncompressedDigest)
+		assert.Equal(t, want.found.DiffID, layer.RemoteDiffID)
 		assert.False(t, layerHasIncompleteFlag(layer))
 		assert.Equal(t, id == top.ID, layer.CompressionType == archive.Zstd)
 	}
-	byDigest, err := s.LayersByCompressedDigest(d)
-	require.NoError(t, err)
-	require.Len(t, byDigest, 1)
-	assert.Equal(t, base.ID, byDigest[0].ID)
+	notFoundByDigest(t, s, found.DiffID, d)
 
 	_, err = putRemote(s, base.ID, "", found, d, 100)
 	assert.ErrorIs(t, err, ErrDuplicateID)
@@ -292,7 +301,7 @@ func TestRecoverRemoteLayer(t *testing.T) {
 	want, err := putRemote(s, "", "", found, d, 100)
 	require.NoError(t, err)
 	rewriteLayers(t, s, func(record map[string]any) {
-		for _, field := range []string{"kind", "remote-path", "remote-identity"} {
+		for _, field := range []string{"kind", "remote-path", "remote-identity", "remote-diff-id", "remote-digest"} {
 			require.Contains(t, record, field)
 			delete(record, field)
 		}
@@ -305,60 +314,32 @@ func TestRecoverRemoteLayer(t *testing.T) {
 	})
 }
 
-func TestReplaceRemoteLayer(t *testing.T) {
+// Earlier versions recorded what an image claims as if it had been computed.
+func TestEarlierRemoteLayer(t *testing.T) {
 	s := remoteStore(t)
 	found, d := remoteAnswer("base", 1000)
-	base, err := putRemote(s, "base", "", found, d, 100)
+	want, err := putRemote(s, "", "", found, d, 100)
 	require.NoError(t, err)
-	other, d2 := remoteAnswer("top", 1000)
-	_, err = putRemote(s, "top", base.ID, other, d2, 100)
-	require.NoError(t, err)
-
-	_, _, err = s.ReplaceRemoteLayer(base.ID, nil, strings.NewReader("no tar"))
-	require.Error(t, err)
-	layer, err := reopen(t, s).Layer(base.ID)
-	require.NoError(t, err)
-	assert.Equal(t, LayerKindRemoteReadonly, layer.Kind, "after a failed attempt")
-
-	var tarball bytes.Buffer
-	w := tar.NewWriter(&tarball)
-	require.NoError(t, w.WriteHeader(&tar.Header{Name: "hello", Mode: 0o644, Size: 5, Typeflag: tar.TypeReg}))
-	_, err = w.Write([]byte("world"))
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	contents := tarball.Bytes()
-	_, _, err = s.ReplaceRemoteLayer(base.ID, nil, bytes.NewReader(contents))
-	require.NoError(t, err)
-
-	s = reopen(t, s)
-	layers, err := s.Layers()
-	require.NoError(t, err)
-	assert.Len(t, layers, 2)
-	layer, err = s.Layer(base.ID)
-	require.NoError(t, err)
-	assert.Empty(t, layer.RemoteLayerRecord)
-	assert.NotContains(t, layer.Flags, remoteFlag)
-	assert.Equal(t, digest.FromBytes(contents), layer.UncompressedDigest)
-	diff, err := s.Diff("", base.ID, nil)
-	require.NoError(t, err)
-	again, err := io.ReadAll(diff)
-	require.NoError(t, err)
-	require.NoError(t, diff.Close()) // it holds the lock
-	assert.Equal(t, contents, again)
-	lower, err := os.ReadFile(filepath.Join(s.graphRoot, "overlay", "top", "lower"))
-	require.NoError(t, err)
-	hello, err := os.ReadFile(filepath.Join(s.graphRoot, "overlay", string(lower), "hello"))
-	require.NoError(t, err)
-	assert.Equal(t, "world", string(hello), "the child finds the layer under the same name")
-
-	// A process killed between the driver's last step and saving leaves the flag.
-	rewriteLayers(t, s, func(record map[string]any) {
-		record["flags"] = map[string]any{remoteFlag: true}
-	})
-	layer, err = reopen(t, s).Layer(base.ID)
-	require.NoError(t, err)
-	assert.Empty(t, layer.RemoteLayerRecord)
-	assert.NotContains(t, layer.Flags, remoteFlag)
+	for _, kept := range []bool{true, false} { // by a library without remote layers
+		rewriteLayers(t, s, func(record map[string]any) {
+			record["diff-digest"], record["compressed-diff-digest"] = found.DiffID, d
+			record["flags"] = map[string]any{remoteFlag: true}
+			for _, field := range []string{"kind", "remote-path", "remote-identity", "remote-diff-id", "remote-digest"} {
+				if !kept || strings.HasSuffix(field, "-diff-id") || strings.HasSuffix(field, "-digest") {
+					delete(record, field)
+				}
+			}
+		})
+		s = reopen(t, s)
+		notFoundByDigest(t, s, found.DiffID, d)
+		got, err := s.Layer(want.ID)
+		require.NoError(t, err)
+		assert.Equal(t, want.RemoteLayerRecord, got.RemoteLayerRecord)
+		assert.Equal(t, want.Flags, got.Flags)
+		rewriteLayers(t, s, func(record map[string]any) {
+			assert.NotContains(t, record, "diff-digest", "what was separated is saved")
+		})
+	}
 }
 
 func TestPutRemoteLayerAgain(t *testing.T) {
@@ -409,21 +390,19 @@ func TestMapRemoteLayer(t *testing.T) {
 	layers, err := s.Layers()
 	require.NoError(t, err)
 	assert.Len(t, layers, 3)
-	for _, byDigest := range []struct {
-		look   func(digest.Digest) ([]Layer, error)
-		digest digest.Digest
-	}{{s.LayersByCompressedDigest, d}, {s.LayersByUncompressedDigest, found.DiffID}} {
-		layers, err := byDigest.look(byDigest.digest)
-		require.NoError(t, err)
-		assert.Len(t, layers, 1)
-		assert.Equal(t, base.ID, layers[0].ID)
-	}
+	notFoundByDigest(t, s, found.DiffID, d)
 	size, err := s.ImageSize(image.ID)
 	require.NoError(t, err)
 	assert.Equal(t, int64(1000), size)
-	copied, err := s.Layer(container.LayerID)
+	own, err := s.Layer(container.LayerID)
 	require.NoError(t, err)
-	size, err = s.DiffSize("", copied.Parent)
+	mapped, err := s.Layer(own.Parent)
+	require.NoError(t, err)
+	assert.True(t, mapped.MapsRemote())
+	diffID, blob := mapped.StatedDigests()
+	assert.Equal(t, found.DiffID, diffID)
+	assert.Equal(t, d, blob)
+	size, err = s.DiffSize("", mapped.ID)
 	require.NoError(t, err)
 	assert.Zero(t, size)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	digest "github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -15,9 +16,16 @@ import (
 // store: a process may have a store open in one way only.
 func sharedBy(t *testing.T, admin *store) (s *store, shared string) {
 	t.Helper()
-	shared = filepath.Join(t.TempDir(), "shared")
-	require.NoError(t, exec.Command("cp", "-a", admin.graphRoot, shared).Run())
+	shared = copyOf(t, admin.graphRoot)
 	return remoteStore(t, "overlay.imagestore="+shared), shared
+}
+
+// copyOf copies a store's files.
+func copyOf(t *testing.T, root string) string {
+	t.Helper()
+	other := filepath.Join(t.TempDir(), "copy")
+	require.NoError(t, exec.Command("cp", "-a", root, other).Run())
+	return other
 }
 
 // storeNames are the names below a store's overlay directory.
@@ -42,6 +50,7 @@ func layerTar(t *testing.T) []byte {
 func TestRemoteLayerOfAdditionalStore(t *testing.T) {
 	admin := remoteStore(t)
 	found, d := remoteAnswer("base", 1000)
+	found.DiffID = digest.FromBytes(layerTar(t))
 	base, err := putRemote(admin, "base", "", found, d, 100)
 	require.NoError(t, err)
 	s, shared := sharedBy(t, admin)

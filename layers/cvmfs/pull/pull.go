@@ -50,9 +50,6 @@ type Question struct {
 	URLs []string
 	// Empty says that the manifest marks the layer as one that changes nothing (Docker schema 1).
 	Empty bool
-	// Recorded gives the digests of the remote layers that the store already
-	// has under a diffID; nil if there is no store.
-	Recorded func(diffID digest.Digest) []digest.Digest
 }
 
 // Answer is a layer that a repository has.
@@ -163,13 +160,6 @@ func (p *Pull) Layer(ctx context.Context, q Question) (*Answer, error) {
 		}
 		return nil, nil // the finder has told of outages
 	}
-	if err := contradicts(q, diffID, layer); err != nil {
-		if p.mode == config.Only {
-			return nil, err
-		}
-		p.warn(err.Error() + "; downloading it")
-		return nil, nil
-	}
 	answer := &Answer{Layer: layer, DiffID: diffID, MediaType: q.MediaType, Repository: repositoryName(layer)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -249,25 +239,6 @@ func (p *Pull) unidentified(q Question, reason error) error {
 	p.mu.Unlock()
 	if !told {
 		p.warn("downloading layers, no repository is asked: " + err.Error())
-	}
-	return nil
-}
-
-// contradicts is an error if the store has a remote layer of another digest
-// under the same diffID, and the repository does not vouch for that diffID.
-// Both may be right: one tar, compressed twice. But the store's layers are
-// shared among images, and an image whose config lies would get its own
-// contents into all others that have a layer of that diffID. A download is
-// verified, so it settles the matter.
-func contradicts(q Question, diffID digest.Digest, layer cvmfs.Layer) error {
-	if q.Recorded == nil || layer.DiffSize >= 0 {
-		return nil
-	}
-	for _, other := range q.Recorded(diffID) {
-		if other != q.Digest {
-			return fmt.Errorf("layer %s: %w: its diffID %s is recorded for layer %s, and the repository states none",
-				q.Digest, cvmfs.ErrMismatch, diffID, other)
-		}
 	}
 	return nil
 }

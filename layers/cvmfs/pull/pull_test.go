@@ -278,54 +278,6 @@ func TestLayerWithTwoDiffIDs(t *testing.T) {
 	}
 }
 
-// A config can claim any diffID. One that the store has for another layer is
-// believed only if the repository states it too.
-func TestLayerContradictsStore(t *testing.T) {
-	stated := fmt.Sprintf(`[{"compressed-diff-digest":%q,"diff-digest":%q,"diff-size":10240}]`, layerA, diffA)
-	for _, tc := range []struct {
-		name     string
-		metadata string
-		recorded []digest.Digest
-		found    bool
-	}{
-		{"nothing recorded", "", nil, true},
-		{"the same layer", "", []digest.Digest{layerA}, true},
-		{"another layer", "", []digest.Digest{layerA, layerB}, false},
-		{"another layer, but the repository states the diffID", stated, []digest.Digest{layerB}, true},
-	} {
-		for _, mode := range []string{"auto", "only"} {
-			t.Run(tc.name+", "+mode, func(t *testing.T) {
-				root := publish(t, layerA)
-				if tc.metadata != "" {
-					dir := filepath.Join(filepath.Dir(layerfs(t, root, layerA)), cvmfs.MetadataDir)
-					if err := os.Mkdir(dir, 0o755); err != nil {
-						t.Fatal(err)
-					}
-					if err := os.WriteFile(filepath.Join(dir, cvmfs.LayerMetadataFile), []byte(tc.metadata), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				p, warned := start(t, mode, root)
-				answer, err := p.Layer(context.Background(), Question{Digest: layerA, Recorded: func(diffID digest.Digest) []digest.Digest {
-					if diffID != diffA {
-						t.Errorf("asked the store for %s", diffID)
-					}
-					return tc.recorded
-				}})
-				if (answer != nil) != tc.found || (p.Found(layerA) != nil) != tc.found {
-					t.Errorf("got %+v, want found: %v", answer, tc.found)
-				}
-				if wantErr := mode == "only" && !tc.found; (err != nil) != wantErr || wantErr && !errors.Is(err, cvmfs.ErrMismatch) {
-					t.Errorf("got error %v, want one: %v", err, wantErr)
-				}
-				if wantWarning := mode == "auto" && !tc.found; (len(*warned) == 1) != wantWarning {
-					t.Errorf("want a warning: %v, got %q", wantWarning, *warned)
-				}
-			})
-		}
-	}
-}
-
 func TestCheckDiffIDs(t *testing.T) {
 	type list = []digest.Digest
 	for _, tc := range []struct {
