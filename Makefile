@@ -12,7 +12,7 @@ ifneq ($(GO_DIR),)
 export PATH := $(GO_DIR):$(PATH)
 endif
 
-MODULES := storage image common podman
+MODULES := storage image common buildah podman
 # v4 is podman 4.9, v5 is 5.8. .ci/series reads it, too.
 LINES := v4 v5
 LINE ?= v4

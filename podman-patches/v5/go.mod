@@ -3,6 +3,7 @@ module github.com/podman-cvmfs/podman-cvmfs/v5
 go 1.25.0
 
 require (
+	github.com/containers/buildah v1.43.2
 	github.com/containers/podman/v5 v5.8.6
 	go.podman.io/common v0.67.1
 	go.podman.io/image/v5 v5.39.4

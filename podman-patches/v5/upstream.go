@@ -6,6 +6,7 @@
 package upstream
 
 import (
+	_ "github.com/containers/buildah/pkg/rusage"
 	_ "github.com/containers/podman/v5/version"
 	_ "go.podman.io/common/version"
 	_ "go.podman.io/image/v5/version"

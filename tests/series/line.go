@@ -41,19 +41,20 @@ type module struct {
 func newProject(root string, out io.Writer) *project {
 	p := &project{root: root, out: out}
 	p.addLine("v4", ".", "github.com/containers/storage", "github.com/containers/image/v5",
-		"github.com/containers/common", "github.com/containers/podman/v4")
+		"github.com/containers/common", "github.com/containers/buildah", "github.com/containers/podman/v4")
 	p.addLine("v5", "podman-patches/v5", "go.podman.io/storage", "go.podman.io/image/v5",
-		"go.podman.io/common", "github.com/containers/podman/v5")
+		"go.podman.io/common", "github.com/containers/buildah", "github.com/containers/podman/v5")
 	return p
 }
 
-func (p *project) addLine(name, pins, storage, image, common, podman string) {
+func (p *project) addLine(name, pins, storage, image, common, buildah, podman string) {
 	l := &line{project: p, name: name, pins: filepath.Join(p.root, pins)}
 	all := []string{"./..."}
 	l.modules = []*module{
 		{line: l, name: "storage", path: storage, dir: "storage", packages: all},
 		{line: l, name: "image", path: image, dir: "podman-patches/image", packages: all},
 		{line: l, name: "common", path: common, dir: "podman-patches/common", packages: all},
+		{line: l, name: "buildah", path: buildah, dir: "podman-patches/buildah", packages: []string{".", "./imagebuildah"}},
 		{line: l, name: "podman", path: podman, dir: "podman-patches/podman", packages: []string{"./cmd/podman", "./cmd/rootlessport"}},
 	}
 	p.lines = append(p.lines, l)

@@ -69,7 +69,7 @@ all_remote() {
 
 @test "an image with remote layers has IDs of its own, and the digests of an ordinary pull" {
   site
-  local digests='.[] | .["diff-digest"] + " " + .["compressed-diff-digest"]' ordinary own digest layers ids
+  local digests='.[] | (.["remote-diff-id"] // .["diff-digest"]) + " " + (.["remote-digest"] // .["compressed-diff-digest"])' ordinary own digest layers ids
   run_podman pull --quiet "$REGISTRY/small/deletions:1"
   ordinary=$output
   layers=$(layers_json user | jq -r "$digests" | sort)
@@ -82,6 +82,7 @@ all_remote() {
   [ "$own" != "$ordinary" ] || fail "contents that nobody has compared with the config stand for those that somebody has"
   equal "$(layers_json user | jq -r '.[].id' | grep -cF "$ids")" 0 "layers with the ID of an ordinary one"
   equal "$(layers_json user | jq -r "$digests" | sort)" "$layers"
+  equal "$(layers_json user | jq 'map(has("diff-digest") or has("compressed-diff-digest")) | any')" false "a claim counts as computed"
   run_podman image inspect --format '{{.Digest}}' "$own"
   equal "$output" "$digest" "the manifest's digest"
   # Making it local changes no ID.

@@ -31,9 +31,12 @@ kept() { run_podman run --rm "$REGISTRY/${1:-$IMAGE}" cat /data/kept; }
   equal "$output" kept
   equal "$(registry_sum '.kind == "layer" and .method == "GET"' 1)" 2 "requests for layers"
   kept
-  equal "$output" kept "the image that was pulled first, whose layer is the same"
+  equal "$output" evil "the image that was pulled first: another one's pull does not change it"
+  layers_are user 4 2
   run_podman pull --quiet "$REGISTRY/$IMAGE"
-  layers_are user 0 4
+  kept
+  equal "$output" kept
+  layers_are user 0 6
 }
 
 @test "nor what is in a store that is shared" {
@@ -139,6 +142,48 @@ lie_downloaded() {
     lie_downloaded --cvmfs=auto "$REGISTRY/evil/lies:1"
     kept small/user:1
     equal "$output" kept "before, in mode $mode"
+    run_podman rmi --all --force
+  done
+}
+
+# claimant NAME: an image with the config of small/user:1, byte by byte, whose second layer is $EVIL. Its repository has all of it.
+claimant() {
+  registry_with_images && published_tree
+  cp -a "$RUN/tree" "$T/tree"
+  lying_image evil/lies:1 "$(layer_diffid small/user:1 1)"
+  manifest small/user:1 | jq -c --arg evil "$EVIL" --argjson layer "$(stat -c %s "$T/evil.tar.gz")" \
+    '.layers[1].digest = $evil | .layers[1].size = $layer' | put_manifest "$1"
+  has_evil
+  repository_mount "$T/tree" && cvmfs_conf
+}
+
+# build_from TAG: of the Containerfile on standard input, with the cache of steps.
+build_from() {
+  mkdir -p "$T/user/context"
+  cat >"$T/user/context/Containerfile"
+  run_podman build --layers --network none --pull=never --tag "$1" "$T/user/context"
+}
+
+@test "what was made on claimed contents is never taken for what was made on the genuine ones" {
+  local mode
+  claimant evil/claims:1
+  for mode in off only; do
+    run_podman pull --quiet --cvmfs=only "$REGISTRY/evil/claims:1"
+    printf 'FROM %s\nRUN cat /data/kept >/tmp/out\n' "$REGISTRY/evil/claims:1" | build_from evil-built
+    run_podman run --rm evil-built cat /tmp/out
+    equal "$output" evil
+    run_podman pull --quiet --cvmfs="$mode" "$REGISTRY/small/user:1"
+    run_podman run --rm evil-built cat /data/kept
+    equal "$output" evil "an image that was built does not change beneath"
+    printf 'FROM %s\nRUN cat /data/kept >/tmp/out\n' "$REGISTRY/small/user:1" | build_from built
+    run_podman run --rm built cat /tmp/out /data/kept
+    equal "$output" $'kept\nkept' "no step of the other build"
+    # a commit, and a copy within the store
+    run_podman create --name made "$REGISTRY/small/user:1" true
+    run_podman commit --quiet made committed
+    run_podman run --rm committed cat /data/kept
+    equal "$output" kept
+    run_podman rm made
     run_podman rmi --all --force
   done
 }

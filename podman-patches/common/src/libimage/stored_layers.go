@@ -13,7 +13,8 @@ import (
 // StoredLayer says where the store has the contents of one layer of an image.
 type StoredLayer struct {
 	// DiffID is the digest of the uncompressed layer, Digest that of the
-	// compressed one where the store knows it.
+	// compressed one where the store knows it. Of layers in a repository
+	// they are what the image states.
 	DiffID digest.Digest `json:"DiffID"`
 	Digest digest.Digest `json:"Digest,omitempty"`
 	// Kind is "local", or storage.LayerKindRemoteReadonly: then the contents
@@ -42,7 +43,8 @@ func (i *Image) storedLayers() ([]StoredLayer, error) {
 		if err != nil {
 			return nil, err
 		}
-		stored := StoredLayer{DiffID: layer.UncompressedDigest, Digest: layer.CompressedDigest, Kind: "local"}
+		diffID, blob := layer.StatedDigests()
+		stored := StoredLayer{DiffID: diffID, Digest: blob, Kind: "local"}
 		if layer.Kind != "" {
 			remote = true
 			stored.Kind, stored.Path = layer.Kind, layer.RemotePath

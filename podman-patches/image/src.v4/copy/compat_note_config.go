@@ -23,6 +23,7 @@ func (ic *imageCopier) noteOriginalOCIConfig(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	noteOriginalLayers(ic.c.dest, ic.src)
 	config, err := ic.src.OCIConfig(ctx)
 	if err == nil {
 		layers := []digest.Digest{}

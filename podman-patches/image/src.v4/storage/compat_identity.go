@@ -40,7 +40,7 @@ func (s *storageImageDestination) NoteOriginalOCIConfig(ociConfig *imgspecv1.Ima
 // mayReplaceWithPart is an error if all of a layer must be downloaded, since it replaces one that is there.
 func (s *storageImageDestination) mayReplaceWithPart(blobinfo types.BlobInfo) error {
 	for index, layer := range s.remote.stored { // 5.29 does not tell the index
-		if layer.CompressedDigest == blobinfo.Digest {
+		if _, blob := layer.StatedDigests(); blob == blobinfo.Digest {
 			if err := s.mayDownloadPart(index); err != nil {
 				return err
 			}
@@ -54,9 +54,9 @@ type trustedLayerIdentityData struct {
 	// true if the layer was pulled in parts, or is of an additional layer store: nobody has read all of it.
 	layerIdentifiedByTOC bool
 
-	// true if the layer's contents are in a read-only repository. Nobody has compared them with diffID, which is what
-	// the config says, so the layer is identified by neither of them alone.
-	remote bool
+	// The blob that the layer was published from, if its contents are in a read-only repository, or were; else "". Nobody
+	// has compared them with diffID, which is what the config says, so the layer is identified by both.
+	remoteBlob digest.Digest
 
 	diffID     digest.Digest // What 5.29 identifies the layer by: for one that was pulled in parts, its blob's digest
 	tocDigest  digest.Digest // The same, if layerIdentifiedByTOC
@@ -69,7 +69,7 @@ type trustedLayerIdentityData struct {
 // The caller must hold s.lock.
 func (s *storageImageDestination) trustedLayerIdentityDataLocked(layerIndex int, blobDigest digest.Digest) (trustedLayerIdentityData, bool) {
 	if found, ok := s.remote.found[layerIndex]; ok {
-		return trustedLayerIdentityData{remote: true, diffID: found.DiffID, blobDigest: blobDigest}, true
+		return trustedLayerIdentityData{remoteBlob: found.blob, diffID: found.DiffID, blobDigest: blobDigest}, true
 	}
 	res := trustedLayerIdentityData{blobDigest: blobDigest}
 	diffID, ok := s.lockProtected.indexToDiffID[layerIndex]
@@ -84,7 +84,9 @@ func (s *storageImageDestination) trustedLayerIdentityDataLocked(layerIndex int,
 		}
 	}
 	res.diffID = diffID
-	res.remote = s.keepsRemoteIDLocked(layerIndex) && !res.layerIdentifiedByTOC
+	if !res.layerIdentifiedByTOC {
+		res.remoteBlob = s.keptRemoteBlobLocked(layerIndex)
+	}
 	return res, true
 }
 
@@ -92,8 +94,8 @@ func (s *storageImageDestination) trustedLayerIdentityDataLocked(layerIndex int,
 // 5.29 gives it.
 func layerID(parentID string, trusted trustedLayerIdentityData) string {
 	component := trusted.diffID.Encoded()
-	if trusted.remote {
-		component = "@remote=" + component // no hex digest, so that it must be hashed
+	if trusted.remoteBlob != "" {
+		component = "@remote=" + component + "@" + trusted.remoteBlob.Encoded() // no hex digest, so that it must be hashed
 	} else if parentID == "" {
 		return component
 	}

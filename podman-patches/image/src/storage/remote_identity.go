@@ -7,7 +7,10 @@ import (
 	"slices"
 
 	digest "github.com/opencontainers/go-digest"
+	"go.podman.io/image/v5/internal/private"
 	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
 )
 
 // remoteImageID is the ID of an image: ordinaryImageID, or one of its own if the image has layers with the IDs of
@@ -20,8 +23,8 @@ func (s *storageImageDestination) remoteImageID(ordinaryImageID string, layers [
 		if trusted.layerIdentifiedByTOC {
 			input += trusted.tocDigest.String()
 		}
-		if trusted.remote {
-			input += "@remote=" + trusted.diffID.String()
+		if trusted.remoteBlob != "" {
+			input += "@remote=" + trusted.diffID.String() + "@" + trusted.remoteBlob.String()
 			hasRemoteLayer = true
 		}
 		input += "|"
@@ -32,38 +35,77 @@ func (s *storageImageDestination) remoteImageID(ordinaryImageID string, layers [
 	return digest.FromString("@With remote layers:" + ordinaryImageID + "|" + input).Encoded()
 }
 
-// knownRemoteLayer completes what is known of a layer: a copy that is not a pull gets the store's remote layer in that
-// place if more of the image's layers stand on that one than on one whose contents were verified.
-func (s *storageImageDestination) knownRemoteLayer(index int, parent string, trusted trustedLayerIdentityData) trustedLayerIdentityData {
-	if s.remote.pull != nil || trusted.layerIdentifiedByTOC {
-		return trusted
+// baseLayerSource is implemented by sources of images that are made on, or copied from, layers of a store.
+type baseLayerSource interface {
+	// BaseLayers returns the IDs of the image's lowest layers, base first, if they are in store.
+	BaseLayers(store storage.Store) []string
+}
+
+// NoteBaseLayers is called with the source of the image that is about to be copied, before any layer is. A copy that is not a
+// pull stands on remote layers only where its source names them by ID: digests that it names might be another image's claims.
+func (s *storageImageDestination) NoteBaseLayers(source any) {
+	named, ok := source.(baseLayerSource)
+	if !ok || s.remote.pull != nil {
+		return
 	}
-	var above []digest.Digest
-	if index < len(s.untrustedDiffIDValues) {
-		above = s.untrustedDiffIDValues[index+1:]
+	parent := ""
+	for i, id := range named.BaseLayers(s.imageRef.transport.store) {
+		layer, err := s.imageRef.transport.store.Layer(id)
+		if err != nil {
+			return
+		}
+		identity, ok := s.identityOf(layer, parent)
+		if !ok {
+			return
+		}
+		s.remote.base = append(s.remote.base, layer)
+		if identity.remoteBlob != "" {
+			s.remote.known[i] = identity.remoteBlob
+		}
+		parent = layerID(parent, identity)
 	}
-	remote := trusted
-	remote.remote = true
-	if s.knownLayers(parent, remote, above) <= s.knownLayers(parent, trusted, above) {
-		return trusted
+}
+
+// identityOf returns what a layer of the store on top of parent was given its ID for; for the mapped copy of a layer, what
+// that one was. It is false for layers that were not copied here, and those that are identified by their TOC.
+func (s *storageImageDestination) identityOf(layer *storage.Layer, parent string) (trustedLayerIdentityData, bool) {
+	diffID, blob := layer.StatedDigests()
+	if diffID.Validate() != nil {
+		return trustedLayerIdentityData{}, false
+	}
+	identities := []trustedLayerIdentityData{{diffID: diffID}}
+	if blob.Validate() == nil {
+		identities = append(identities, trustedLayerIdentityData{diffID: diffID, remoteBlob: blob})
+	}
+	if layer.UncompressedDigest == "" { // of two layers with these digests, the remote one
+		slices.Reverse(identities)
+	}
+	for _, identity := range identities {
+		id := layerID(parent, identity)
+		if id == layer.ID {
+			return identity, true
+		}
+		if layer.MapsRemote() {
+			if _, err := s.imageRef.transport.store.Layer(id); err == nil {
+				return identity, true
+			}
+		}
+	}
+	return trustedLayerIdentityData{}, false
+}
+
+// tryBaseLayer is TryReusingBlobWithOptions for the remote layers that the source has named: it has no blobs for them.
+func (s *storageImageDestination) tryBaseLayer(blobinfo types.BlobInfo, options *private.TryReusingBlobOptions) (bool, private.ReusedBlob, error) {
+	if options.LayerIndex == nil || *options.LayerIndex >= len(s.remote.base) {
+		return false, private.ReusedBlob{}, nil
+	}
+	layer := s.remote.base[*options.LayerIndex]
+	diffID, blob := layer.StatedDigests()
+	if layer.UncompressedDigest != "" || blobinfo.Digest != diffID && blobinfo.Digest != blob {
+		return false, private.ReusedBlob{}, nil
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.remote.known[index] = true
-	return remote
-}
-
-// knownLayers is how many layers of an image the store has, from one on parent upwards; above are the diffIDs of those
-// above it.
-func (s *storageImageDestination) knownLayers(parent string, lowest trustedLayerIdentityData, above []digest.Digest) int {
-	layer, err := s.imageRef.transport.store.Layer(layerID(parent, lowest))
-	if err != nil {
-		return 0
-	}
-	if len(above) == 0 || above[0].Validate() != nil {
-		return 1
-	}
-	verified := trustedLayerIdentityData{diffID: above[0]}
-	remote := trustedLayerIdentityData{diffID: above[0], remote: true}
-	return 1 + slices.Max([]int{s.knownLayers(layer.ID, verified, above[1:]), s.knownLayers(layer.ID, remote, above[1:])})
+	s.lockProtected.indexToDiffID[*options.LayerIndex] = diffID
+	return true, private.ReusedBlob{Digest: blobinfo.Digest, Size: blobinfo.Size}, nil
 }

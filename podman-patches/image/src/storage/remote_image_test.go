@@ -39,13 +39,18 @@ func newRemoteImage(t *testing.T, n int) *remoteImage {
 }
 
 func newRemoteImageWithConfig(t *testing.T, n int, change func(config *imgspecv1.Image)) *remoteImage {
+	return newRemoteImageOf(t, "file", n, change)
+}
+
+// newRemoteImageOf does that with files of other names and contents.
+func newRemoteImageOf(t *testing.T, file string, n int, change func(config *imgspecv1.Image)) *remoteImage {
 	image := &remoteImage{dir: t.TempDir(), repository: t.TempDir()}
 	require.NoError(t, os.Mkdir(filepath.Join(image.repository, ".layers"), 0o755))
 	manifest := imgspecv1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: imgspecv1.MediaTypeImageManifest}
 	for i := 0; i < n; i++ {
 		var plain, packed bytes.Buffer
 		w := tar.NewWriter(&plain)
-		name := fmt.Sprintf("file%d", i)
+		name := fmt.Sprintf("%s%d", file, i)
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(name))}))
 		_, err := w.Write([]byte(name))
 		require.NoError(t, err)
@@ -148,7 +153,12 @@ func (i *remoteImage) kinds(t *testing.T, store storage.Store) []string {
 	for id := image.TopLayer; id != ""; {
 		layer, err := store.Layer(id)
 		require.NoError(t, err)
-		require.Equal(t, i.diffIDs[len(i.diffIDs)-1-len(kinds)], layer.UncompressedDigest)
+		diffID, blob := layer.StatedDigests()
+		require.Equal(t, i.diffIDs[len(i.diffIDs)-1-len(kinds)], diffID)
+		require.Equal(t, layer.Kind == remote, layer.UncompressedDigest == "", "a claim is no digest of contents")
+		if layer.Kind == remote {
+			require.Equal(t, i.layers[len(i.diffIDs)-1-len(kinds)], blob)
+		}
 		kinds = append([]string{layer.Kind}, kinds...)
 		id = layer.Parent
 	}

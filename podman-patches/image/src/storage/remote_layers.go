@@ -5,6 +5,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	digest "github.com/opencontainers/go-digest"
@@ -16,25 +17,27 @@ import (
 )
 
 // remoteLayers is what a destination knows of layers that read-only
-// repositories have. The zero value is that of a copy which is not a pull: it
-// uses the remote layers of the store as it finds them.
+// repositories have. The zero value is that of a copy that said nothing about
+// them: it is given none, but those that its source names by their IDs.
 type remoteLayers struct {
-	pull   *pull.Pull          // Decides where each layer comes from; nil if this copy is not a pull
-	found  map[int]remoteLayer // By index, the layers that a repository has; accessed with the destination's lock
-	known  map[int]bool        // By index, those that have a remote layer's ID in the store; likewise
-	stored []*storage.Layer    // For a pull, the image's layers if the store had all of them, some with such an ID; else nil
-	copied []*storage.Layer    // For another copy, the same, whatever their IDs
+	pull   *pull.Pull            // Decides where each layer comes from; nil if this copy may not use repositories
+	blobs  []digest.Digest       // By index, the layers in the source's manifest; nil if not known
+	found  map[int]remoteLayer   // By index, the layers that a repository has; accessed with the destination's lock
+	known  map[int]digest.Digest // By index, the blobs of those that have a remote layer's ID in the store; likewise
+	stored []*storage.Layer      // For a pull, the image's layers if the store has the image, with such an ID; else nil
+	base   []*storage.Layer      // For another copy, the store's layers that the source names, base first
 
 	// Accessed by the one goroutine that commits layers, and by Close.
-	pending remoteRun // Layers that the store is told of together
-	created []string  // IDs of the layers that this pull has created, base first, until the image is committed
-	put     bool      // One of them is a remote layer
+	pending remoteRun   // Layers that the store is told of together
+	put     []remoteRun // Those that it was told of, base first
+	created []string    // IDs of the layers that are to be deleted, top last, if the image is not committed
 }
 
 // remoteLayer is a layer that a repository has.
 type remoteLayer struct {
 	*pull.Answer
-	size int64 // in the manifest
+	blob digest.Digest // in the manifest
+	size int64         // likewise
 }
 
 // remoteRun is a run of remote layers, base first.
@@ -46,7 +49,7 @@ type remoteRun struct {
 // newRemoteLayers prepares a copy to store as sys.StorageRemoteLayers asks for.
 func newRemoteLayers(sys *types.SystemContext, store storage.Store) (remoteLayers, error) {
 	if sys == nil || sys.StorageRemoteLayers == nil {
-		return remoteLayers{known: map[int]bool{}}, nil
+		return remoteLayers{known: map[int]digest.Digest{}}, nil
 	}
 	pull, err := store.NewRemoteLayerPull(*sys.StorageRemoteLayers)
 	if err != nil {
@@ -74,7 +77,7 @@ func (r *remoteLayers) noteDiffIDs(diffIDs []digest.Digest) {
 // file system that hangs: it must be called without holding s.lock.
 func (s *storageImageDestination) tryRemoteLayer(ctx context.Context, blobinfo types.BlobInfo, options *private.TryReusingBlobOptions) (bool, private.ReusedBlob, error) {
 	if s.remote.pull == nil {
-		return s.tryCopiedLayer(blobinfo, options)
+		return s.tryBaseLayer(blobinfo, options)
 	}
 	if options.LayerIndex == nil {
 		return false, private.ReusedBlob{}, nil
@@ -85,14 +88,13 @@ func (s *storageImageDestination) tryRemoteLayer(ctx context.Context, blobinfo t
 		MediaType: blobinfo.MediaType,
 		URLs:      blobinfo.URLs,
 		Empty:     options.EmptyLayer,
-		Recorded:  s.remoteDigests,
 	})
 	if err != nil || answer == nil || s.staysLocal(*options.LayerIndex) {
 		return false, private.ReusedBlob{}, err
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.remote.found[*options.LayerIndex] = remoteLayer{answer, blobinfo.Size}
+	s.remote.found[*options.LayerIndex] = remoteLayer{answer, blobinfo.Digest, blobinfo.Size}
 	return true, private.ReusedBlob{
 		Digest: blobinfo.Digest,
 		Size:   blobinfo.Size,
@@ -112,21 +114,6 @@ func (s *storageImageDestination) staysLocal(index int) bool {
 	}
 	layer, err := s.imageRef.transport.store.Layer(id)
 	return err == nil && layer.Kind != storage.LayerKindRemoteReadonly // as earlier versions recorded remote layers
-}
-
-// remoteDigests gives the digests of the store's remote layers with this diffID.
-func (s *storageImageDestination) remoteDigests(diffID digest.Digest) []digest.Digest {
-	digests := []digest.Digest{}
-	layers, err := s.imageRef.transport.store.LayersByUncompressedDigest(diffID)
-	if err != nil { // There are none, or using the store for this layer will fail anyway
-		return digests
-	}
-	for _, layer := range layers {
-		if layer.Kind == storage.LayerKindRemoteReadonly {
-			digests = append(digests, layer.CompressedDigest)
-		}
-	}
-	return digests
 }
 
 // queueRemoteLayer takes the layer with this index as a remote one if this pull has found it in a repository, and says
@@ -158,49 +145,37 @@ func (s *storageImageDestination) putRemoteLayers() error {
 	if len(run.layers) == 0 {
 		return nil
 	}
+	s.remote.put = append(s.remote.put, run)
 	created, err := s.imageRef.transport.store.PutRemoteLayers(run.parent, run.layers)
-	if len(created) > 0 {
-		s.remote.created = append(s.remote.created, created...)
-		s.remote.put = true
-	}
+	s.remote.created = append(s.remote.created, created...)
 	if err != nil {
 		return fmt.Errorf("recording remote layers, from %s on: %w", run.layers[0].Digest, err)
 	}
 	return nil
 }
 
-// localLayers drops the remote ones from what a look-up in the store has given. A remote layer's tar cannot be had
-// from the store: its files do not tell the owners.
-func localLayers(layers []storage.Layer, err error) ([]storage.Layer, error) {
-	if err != nil {
-		return nil, err
+// createImage creates the image on its top layer. Another pull may have created remote layers that this one has found, and
+// have deleted them when it failed: they are recorded again.
+func (s *storageImageDestination) createImage(id, topLayer string, options *storage.ImageOptions) (*storage.Image, error) {
+	store := s.imageRef.transport.store
+	image, err := store.CreateImage(id, nil, topLayer, "", options)
+	if !errors.Is(err, storage.ErrLayerUnknown) {
+		return image, err
 	}
-	local := []storage.Layer{}
-	for _, layer := range layers {
-		if layer.Kind != storage.LayerKindRemoteReadonly {
-			local = append(local, layer)
+	for _, run := range s.remote.put {
+		created, err := store.PutRemoteLayers(run.parent, run.layers)
+		s.remote.created = append(s.remote.created, created...)
+		if err != nil {
+			return nil, fmt.Errorf("recording remote layers again, from %s on: %w", run.layers[0].Digest, err)
 		}
 	}
-	if len(local) == 0 {
-		return nil, storage.ErrLayerUnknown
-	}
-	return local, nil
+	return store.CreateImage(id, nil, topLayer, "", options)
 }
 
-// reusableLayers drops the layers that can't stand for an uncompressed blob from what a look-up in the store has given:
-// for a pull the remote ones. Those that it may use it has found in a repository again, and does not look for in the
-// store. Other copies, such as commits, use the base image's layers, which knownRemoteLayer tells from others.
-func (s *storageImageDestination) reusableLayers(layers []storage.Layer, err error) ([]storage.Layer, error) {
-	if s.remote.pull == nil {
-		return layers, err
-	}
-	return s.contentLayers(layers, err)
-}
-
-// mayReuseLayer says whether a layer of the store may be used because its ID is right. A pull decides anew about
-// every remote layer.
-func (s *storageImageDestination) mayReuseLayer(layer *storage.Layer) bool {
-	return s.remote.pull == nil || layer.Kind != storage.LayerKindRemoteReadonly
+// mayReuseLayer says whether a layer of the store may be used because its ID is right. A pull decides again about each
+// remote layer; other copies use those that the source has named.
+func (s *storageImageDestination) mayReuseLayer(index int, layer *storage.Layer) bool {
+	return layer.Kind != storage.LayerKindRemoteReadonly || index < len(s.remote.base) && s.remote.base[index].ID == layer.ID
 }
 
 // mayDownload is an error if the pull must not download a blob. Some layers are never asked for: those that are
@@ -212,13 +187,10 @@ func (s *storageImageDestination) mayDownload(blobinfo types.BlobInfo, notLayer 
 	return s.remote.pull.MayDownload(blobinfo.Digest)
 }
 
-// discardUncommitted deletes the layers of a pull that has failed, if some of them are remote: such a layer costs
-// nothing to make again, and would be left over from an image that never was. A pull without one keeps its layers,
-// for the next try. The store refuses to delete what something else uses by now.
+// discardUncommitted deletes the remote layers that a pull has created and that has failed: such a layer costs nothing to
+// make again, and would be left over from an image that never was. What was downloaded stays for the next try, with what is
+// beneath it, unless it was to be nothing: the store refuses to delete what something else uses.
 func (s *storageImageDestination) discardUncommitted() {
-	if !s.remote.put {
-		return
-	}
 	for i := len(s.remote.created) - 1; i >= 0; i-- {
 		id := s.remote.created[i]
 		if err := s.imageRef.transport.store.DeleteLayer(id); err != nil {

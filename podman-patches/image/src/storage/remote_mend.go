@@ -9,47 +9,60 @@ import (
 	"io"
 
 	digest "github.com/opencontainers/go-digest"
+	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
+	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 )
 
+// NoteOriginalLayers is called with the layers in the manifest of the image that is about to be copied, before
+// NoteOriginalOCIConfig.
+func (s *storageImageDestination) NoteOriginalLayers(layers []types.BlobInfo) {
+	s.remote.blobs = nil
+	for _, layer := range layers {
+		s.remote.blobs = append(s.remote.blobs, layer.Digest)
+	}
+}
+
 // noteDiffIDs takes what the config of the image that is about to be copied says of its layers. A pull goes on with the
-// image that an earlier one has made with remote layers, if the store has all of it; another copy may be one of it.
+// image that an earlier one has made with remote layers, if the store has it.
 func (s *storageImageDestination) noteDiffIDs() {
 	s.remote.noteDiffIDs(s.untrustedDiffIDValues)
-	for _, diffID := range s.untrustedDiffIDValues {
-		if diffID.Validate() != nil {
+	if s.remote.pull == nil || len(s.untrustedDiffIDValues) != len(s.remote.blobs) {
+		return
+	}
+	for i, diffID := range s.untrustedDiffIDValues {
+		if diffID.Validate() != nil || s.remote.blobs[i].Validate() != nil {
 			return
 		}
 	}
-	stored, known := s.storedLayers("", s.untrustedDiffIDValues)
-	if s.remote.pull == nil {
-		s.remote.copied = stored
-	} else if len(known) > 0 {
+	stored, known := s.storedLayers("", 0)
+	if len(known) == 0 {
+		return
+	}
+	images, err := s.imageRef.transport.store.ImagesByTopLayer(stored[len(stored)-1].ID)
+	if err == nil && len(images) > 0 { // else they are another image's, which a pull of this one does not change
 		s.remote.stored, s.remote.known = stored, known
 	}
 }
 
-// storedLayers returns the image's layers from one on parent upwards, whose diffIDs these are, if the store has all of
-// them. Where there are several it prefers those that have the IDs of remote layers, and says at which index they are.
-func (s *storageImageDestination) storedLayers(parent string, diffIDs []digest.Digest) ([]*storage.Layer, map[int]bool) {
-	if len(diffIDs) == 0 {
-		return nil, map[int]bool{}
+// storedLayers returns the image's layers from this index upwards if the store has all of them on parent. Where there are
+// several it prefers those that have the IDs of remote layers, and says of which blobs.
+func (s *storageImageDestination) storedLayers(parent string, index int) ([]*storage.Layer, map[int]digest.Digest) {
+	if index == len(s.remote.blobs) {
+		return nil, map[int]digest.Digest{}
 	}
-	for _, remote := range []bool{true, false} {
-		layer, err := s.imageRef.transport.store.Layer(layerID(parent, trustedLayerIdentityData{diffID: diffIDs[0], remote: remote}))
+	for _, blob := range []digest.Digest{s.remote.blobs[index], ""} {
+		identity := trustedLayerIdentityData{diffID: s.untrustedDiffIDValues[index], remoteBlob: blob}
+		layer, err := s.imageRef.transport.store.Layer(layerID(parent, identity))
 		if err != nil {
 			continue
 		}
-		above, remoteAbove := s.storedLayers(layer.ID, diffIDs[1:])
-		if remoteAbove == nil {
+		above, known := s.storedLayers(layer.ID, index+1)
+		if known == nil {
 			continue
 		}
-		known := map[int]bool{}
-		if remote {
-			known[0] = true
-		}
-		for index := range remoteAbove {
-			known[index+1] = true
+		if blob != "" {
+			known[index] = blob
 		}
 		return append([]*storage.Layer{layer}, above...), known
 	}
@@ -73,11 +86,11 @@ func (s *storageImageDestination) putLayer(id, parent string, options *storage.L
 	store := s.imageRef.transport.store
 	remote := func() bool {
 		layer, err := store.Layer(id)
-		return err == nil && !s.mayReuseLayer(layer)
+		return err == nil && layer.Kind == storage.LayerKindRemoteReadonly
 	}
 	if !remote() {
 		layer, _, err := store.PutLayer(id, parent, nil, "", false, options, diff)
-		if err == nil {
+		if err == nil && s.remote.pull != nil && s.remote.pull.Mode() == config.Only { // an empty one
 			s.remote.created = append(s.remote.created, layer.ID)
 		}
 		if !errors.Is(err, storage.ErrDuplicateID) || !remote() {

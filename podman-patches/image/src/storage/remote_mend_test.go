@@ -147,6 +147,7 @@ func TestMendDownloadsWhole(t *testing.T) {
 		dest, err := newImageDestination(&types.SystemContext{StorageRemoteLayers: mode}, *ref)
 		require.NoError(t, err)
 		defer dest.Close()
+		dest.NoteOriginalLayers([]types.BlobInfo{{Digest: image.layers[0]}, {Digest: image.layers[1]}})
 		config := &imgspecv1.Image{RootFS: imgspecv1.RootFS{Type: "layers", DiffIDs: image.diffIDs}}
 		require.NoError(t, dest.NoteOriginalOCIConfig(config, nil))
 		if mode != nil {

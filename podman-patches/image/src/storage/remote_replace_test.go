@@ -51,7 +51,7 @@ func TestPullReplacesRemoteLayers(t *testing.T) {
 	}
 }
 
-// With mode off the store's remote layers do not stand for blobs, under any name.
+// With mode off and without a mode the store's remote layers do not stand for blobs, under any name.
 func TestPullOffNeedsContents(t *testing.T) {
 	image := newRemoteImage(t, 2)
 	image.publish(t, 0, 1)
@@ -62,9 +62,9 @@ func TestPullOffNeedsContents(t *testing.T) {
 	_, err = image.pull(t, store, &off)
 	require.Error(t, err)
 	assert.Equal(t, []string{remote, remote}, image.kinds(t, store), "a failed pull changes nothing")
-	// A copy that is not a pull takes those of the same image as they are.
+	// Nor for a copy that says nothing about them.
 	_, err = image.pull(t, store, nil)
-	require.NoError(t, err)
+	require.Error(t, err)
 	assert.Equal(t, []string{remote, remote}, image.kinds(t, store))
 }
 
@@ -107,24 +107,4 @@ func TestPullUnusableConfig(t *testing.T) {
 	images, err := store.Images()
 	require.NoError(t, err)
 	assert.Empty(t, images)
-}
-
-// A copy that is not a pull gets the layers of one image in the store, not the lowest of another.
-func TestKnownRemoteLayer(t *testing.T) {
-	image := newRemoteImage(t, 2)
-	image.publish(t, 0, 1)
-	store := image.remoteStore(t)
-	_, err := image.pull(t, store, &only)
-	require.NoError(t, err)
-	verified := trustedLayerIdentityData{diffID: image.diffIDs[0]}
-	_, err = store.CreateLayer(layerID("", verified), "", nil, "", false, nil)
-	require.NoError(t, err)
-	ref, err := Transport.ParseStoreReference(store, "test")
-	require.NoError(t, err)
-	dest, err := newImageDestination(nil, *ref)
-	require.NoError(t, err)
-	defer dest.Close()
-	assert.False(t, dest.knownRemoteLayer(0, "", verified).remote, "as far as is known, either would do")
-	dest.untrustedDiffIDValues = image.diffIDs
-	assert.True(t, dest.knownRemoteLayer(0, "", verified).remote, "the other layer stands on the remote one")
 }

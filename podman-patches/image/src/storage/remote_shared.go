@@ -4,19 +4,20 @@
 package storage
 
 import (
+	digest "github.com/opencontainers/go-digest"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"go.podman.io/storage"
 )
 
-// keepsRemoteIDLocked says whether the layer with this index, which was not found in a repository, has the ID of a remote
-// one. One that an additional store has stays as it is: what was downloaded, and what stands on it, is this store's own.
+// keptRemoteBlobLocked is the blob of the layer with this index, which was not found in a repository, if it has the ID of a
+// remote one. One that an additional store has stays as it is: what was downloaded, and what stands on it, is this store's own.
 //
 // The caller must hold s.lock.
-func (s *storageImageDestination) keepsRemoteIDLocked(index int) bool {
+func (s *storageImageDestination) keptRemoteBlobLocked(index int) digest.Digest {
 	for i, layer := range s.remote.stored {
 		_, found := s.remote.found[i]
 		if i <= index && layer.ReadOnly && layer.Kind == storage.LayerKindRemoteReadonly && !found {
-			return false
+			return ""
 		}
 	}
 	return s.remote.known[index]
@@ -24,7 +25,7 @@ func (s *storageImageDestination) keepsRemoteIDLocked(index int) bool {
 
 // contentLayers drops the layers whose contents cannot be copied from what a look-up in the store has given.
 func (s *storageImageDestination) contentLayers(layers []storage.Layer, err error) ([]storage.Layer, error) {
-	if layers, err = localLayers(layers, err); err != nil || s.remote.pull == nil || s.remote.pull.Mode() != config.Off {
+	if err != nil || s.remote.pull == nil || s.remote.pull.Mode() != config.Off {
 		return layers, err
 	}
 	contents := []storage.Layer{}
