@@ -149,9 +149,10 @@ func (l *Layer) MapsRemote() bool {
 	return mapped
 }
 
-// recordsSize says whether UncompressedSize is valid: an ordinary layer without
-// a digest has no size either.
-func (l *Layer) recordsSize() bool {
+// RecordsSize says whether UncompressedSize is valid, if it is not negative: a layer
+// of which no digest was computed has a size only if it is a remote one, or the
+// mapped copy of one.
+func (l *Layer) RecordsSize() bool {
 	return l.UncompressedDigest != "" || l.Kind != "" || l.MapsRemote()
 }
 

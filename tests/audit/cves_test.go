@@ -66,8 +66,10 @@ func TestCheckCVEs(t *testing.T) {
 	if got := checkCVEs(rows, "v4", nil, []string{"CVE-2026-0001"}); len(got) != 1 || !strings.Contains(got[0], "its row does not say so") {
 		t.Errorf("a patch without its word: %q", got)
 	}
-	for _, page := range []string{"", "<!-- cves -->\n", head + "| CVE-2026-1 | open | open | x |\n",
-		head + strings.Repeat("| CVE-2026-0001 | open | open | x |\n", 2)} {
+	for _, page := range []string{
+		"", "<!-- cves -->\n", head + "| CVE-2026-1 | open | open | x |\n",
+		head + strings.Repeat("| CVE-2026-0001 | open | open | x |\n", 2),
+	} {
 		if rows, err := readCVEs([]byte(page)); err == nil {
 			t.Errorf("%q gave %v", page, rows)
 		}

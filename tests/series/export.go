@@ -53,7 +53,15 @@ func (m *module) exportOne() error {
 	if err != nil {
 		return err
 	}
-	merged, conflicts := merge(laid, tree, disk)
+	inputs, err := m.inputs()
+	if err != nil {
+		return err
+	}
+	before := disk
+	if inputs == c.Inputs { // the tree was laid from these, whose text need not be what an export writes: a merge may have made it
+		before = laid
+	}
+	merged, conflicts := merge(laid, tree, before)
 	if len(conflicts) > 0 {
 		return fmt.Errorf("%s: nothing was written; changed in %s and, in another way, on disk since: %s. "+
 			"Set the tree's aside on a branch with `make recover`, or settle it file by file", m.name, m.shown(m.tree()), strings.Join(conflicts, ", "))
@@ -65,8 +73,7 @@ func (m *module) exportOne() error {
 	for _, name := range changed {
 		m.say("%s: wrote %s", m.name, filepath.Join(m.dir, name))
 	}
-	inputs, err := m.inputs()
-	if err != nil {
+	if inputs, err = m.inputs(); err != nil {
 		return err
 	}
 	if inputs == c.Inputs && c.work(m) == "" {

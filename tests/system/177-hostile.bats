@@ -86,6 +86,7 @@ runs_as() {
   like "$(sed -n 3p <<<"$output")" "$4" "$1: a file of the host's user"
 }
 
+# shellcheck disable=SC2053 # the second is a pattern
 like() { [[ $1 == $2 ]] || fail "$3: got '$1', expected '$2'"; }
 
 @test "a setuid or setgid file of anyone does not become root's, unless the site says setuid = true" {

@@ -21,10 +21,16 @@ func TestEnvironment(t *testing.T) {
 		{"none", nil, []string{}},
 		{"others", map[string]string{"HOME": "/root", "GODEBUG": "x=1", "LD_PRELOAD": "/x", "BEARER_TOKEN_OTHER": "x", "MY_X509_USER_PROXY": "x"}, []string{}},
 		{"empty", map[string]string{"X509_USER_PROXY": "", "BEARER_TOKEN": ""}, []string{}},
-		{"all", map[string]string{"X509_USER_PROXY": "/job/proxy", "BEARER_TOKEN": "a=b c", "BEARER_TOKEN_FILE": "/job/token", "XDG_RUNTIME_DIR": "/run/user/1"},
-			[]string{"X509_USER_PROXY=/job/proxy", "BEARER_TOKEN=a=b c", "BEARER_TOKEN_FILE=/job/token", "XDG_RUNTIME_DIR=/run/user/1"}},
-		{"relative", map[string]string{"X509_USER_PROXY": "proxy", "BEARER_TOKEN": "token", "BEARER_TOKEN_FILE": "./token"},
-			[]string{"X509_USER_PROXY=" + filepath.Join(here, "proxy"), "BEARER_TOKEN=token", "BEARER_TOKEN_FILE=" + filepath.Join(here, "token")}},
+		{
+			"all",
+			map[string]string{"X509_USER_PROXY": "/job/proxy", "BEARER_TOKEN": "a=b c", "BEARER_TOKEN_FILE": "/job/token", "XDG_RUNTIME_DIR": "/run/user/1"},
+			[]string{"X509_USER_PROXY=/job/proxy", "BEARER_TOKEN=a=b c", "BEARER_TOKEN_FILE=/job/token", "XDG_RUNTIME_DIR=/run/user/1"},
+		},
+		{
+			"relative",
+			map[string]string{"X509_USER_PROXY": "proxy", "BEARER_TOKEN": "token", "BEARER_TOKEN_FILE": "./token"},
+			[]string{"X509_USER_PROXY=" + filepath.Join(here, "proxy"), "BEARER_TOKEN=token", "BEARER_TOKEN_FILE=" + filepath.Join(here, "token")},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for _, variable := range credentials {

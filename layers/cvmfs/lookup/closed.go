@@ -73,7 +73,7 @@ func checkTop(layerfs int) error {
 func closedMode(layerfs int, name string) (mode uint32, closed bool, err error) {
 	kind, _, err := whiteout.Parse(name)
 	if err != nil || kind != whiteout.Entry || cvmfs.IsCatalogMarker(name) {
-		return 0, false, nil // no content; nobody reads it
+		return 0, false, nil //nolint:nilerr // no content; nobody reads it
 	}
 	var st unix.Stat_t
 	_, err = beneath.Retry(func() (int, error) {

@@ -142,7 +142,7 @@ func readOrigin(path string) (Origin, error) {
 	}
 	var o Origin
 	if json.Unmarshal(data, &o) != nil {
-		return Origin{}, nil
+		return Origin{}, nil //nolint:nilerr // a damaged record is written again
 	}
 	return o, nil
 }

@@ -38,7 +38,7 @@ func reap(cmd *exec.Cmd, pidfd int) {
 	ended := func(fd uintptr) bool {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, 0)
-		return err != nil && err != unix.EINTR || n > 0 //nolint:errorlint // a system call's
+		return err != nil && err != unix.EINTR || n > 0
 	}
 	go func() {
 		defer f.Close()
@@ -67,7 +67,7 @@ func reapList() {
 	for _, cmd := range reaped.list {
 		var info unix.Siginfo
 		err := unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if err == nil && info.Signo == 0 || err == unix.EINTR { //nolint:errorlint // a system call's
+		if err == nil && info.Signo == 0 || err == unix.EINTR {
 			running = append(running, cmd)
 			continue
 		}

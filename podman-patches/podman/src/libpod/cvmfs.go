@@ -39,7 +39,7 @@ func (r *Runtime) cvmfsInfo() (*define.CVMFSInfo, error) {
 	}
 	if confErr != nil {
 		info.Error = confErr.Error()
-		return &info, nil
+		return &info, nil //nolint:nilerr // the user is told, with all else that info says
 	}
 	info.Pull, info.Warnings = string(conf.Pull), conf.Warnings
 	timeout := cvmfsInfoTimeout
