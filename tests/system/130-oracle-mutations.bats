@@ -208,7 +208,7 @@ caught() {
   mutation "inode numbers are not told apart" view/server/ino.go \
     'return x>>(65-inoBits)' 'return x>>61' \
     ' linked to: '
-  mutation "names are listed with another type" view/server/ops.go \
+  mutation "names are listed with another type" view/server/readdir.go \
     'uint32(c.DType)<<12' 'unix.S_IFREG' \
     ' errors: ordinary none, other readdir '
   # Links
@@ -219,7 +219,7 @@ caught() {
     'st.Size = int64(len(target))' '_ = target' \
     '^"/links/fallback" size: '
   # Listings
-  mutation "a listing lacks its last name" view/server/ops.go \
+  mutation "a listing lacks its last name" view/server/readdir.go \
     'uint64(len(l.children)+2)' 'uint64(len(l.children)+1)' \
     '^"/kinds/zeros" entry: ordinary file, other absent|^"/bin/xargs" entry: ordinary symlink, other absent'
   # Contents
