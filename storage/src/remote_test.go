@@ -517,6 +517,7 @@ func TestPutRemoteMends(t *testing.T) {
 	s := remoteStore(t)
 	driver := s.graphDriver.(drivers.RemoteLayerDriver)
 	found, d := remoteAnswer("base", 1000)
+	found.DiffID = digest.FromBytes(layerTar(t))
 	base, err := putRemote(s, "", "", found, d, 100)
 	require.NoError(t, err)
 	link := filepath.Join(s.graphRoot, "overlay", base.ID, "link")

@@ -4,6 +4,8 @@
 package storage
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -131,6 +133,15 @@ func (c committed) NewImageSource(ctx context.Context, sys *types.SystemContext)
 
 func (c committedSource) BaseLayers(storage.Store) []string { return c.base }
 
+// layerTar is the tar of a layer with one empty file.
+func layerTar(t *testing.T, name string) []byte {
+	var tarball bytes.Buffer
+	w := tar.NewWriter(&tarball)
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644}))
+	require.NoError(t, w.Close())
+	return tarball.Bytes()
+}
+
 // commit copies an image into store that has the layer of top on layers with these diffIDs.
 func commit(t *testing.T, store storage.Store, diffIDs []digest.Digest, base []string, top []byte) error {
 	image := &remoteImage{dir: t.TempDir(), diffIDs: append(append([]digest.Digest{}, diffIDs...), digest.FromBytes(top))}
@@ -167,7 +178,7 @@ func commit(t *testing.T, store storage.Store, diffIDs []digest.Digest, base []s
 func TestCommitOnRemoteLayers(t *testing.T) {
 	image := newRemoteImage(t, 2)
 	image.publish(t, 0, 1)
-	top := make([]byte, 1536) // a tar without entries, unlike the one that is known to be empty
+	top := layerTar(t, "top")
 	claimant := newClaimant(t, image, image.diffIDs[0], image.diffIDs[1], digest.FromBytes(top))
 	store := image.remoteStore(t)
 	_, err := claimant.pull(t, store, &auto)

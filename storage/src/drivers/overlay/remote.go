@@ -173,7 +173,7 @@ func readRemote(dir string) (*remoteRecord, error) {
 	}
 	if !isRemoteLink(link) {
 		if to, err := os.Readlink(path.Join(dir, "diff")); err != nil || to != remoteDiff {
-			return nil, nil
+			return nil, nil //nolint:nilerr // an ordinary layer has a directory there
 		}
 		return nil, unusable(name, "is damaged: it does not begin with the path of a layer directory")
 	}

@@ -151,6 +151,11 @@ func TestRemoteSuite(t *testing.T) {
 	if out, err := server.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	conf := filepath.Join(t.TempDir(), "cvmfs.conf")
+	if err := os.WriteFile(conf, []byte("setuid = true\n"), 0o644); err != nil { // the suite's files have these bits
+		t.Fatal(err)
+	}
+	t.Setenv("CONTAINERS_CVMFS_CONF", conf)
 	for _, test := range []struct {
 		name string
 		run  func(testing.TB, string, ...string)
