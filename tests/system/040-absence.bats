@@ -112,7 +112,7 @@ cannot_start() {
   repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
   cannot_start
   contains "$stderr" "$(layer_dir "$(layer_digest small/deletions:1 1)")"
-  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions:1\`"
+  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions@sha256:"
   repository_ctl rollback "$(layer_dir "$(layer_digest small/deletions:1 1)")"
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
   equal "$output" second
@@ -127,15 +127,17 @@ cannot_start() {
   repository_ctl restore "$layer"
   run_podman 126 run --rm "$REGISTRY/small/deletions:1" cat /data/again
   contains "$stderr" "layer content mismatch"
-  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions:1\`"
+  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions@sha256:"
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
   run_podman run --rm "$REGISTRY/small/deletions:1" cat /data/again
   equal "$output" second
 }
 
-@test "run: what the error says to do mends it" {
-  pulled
-  run_podman create --name one "$REGISTRY/small/deletions:1" cat /data/again
+@test "run: what the error says to do mends it, also after the tag has moved" {
+  manifest small/deletions:1 | put_manifest small/deletions:moving
+  run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:moving"
+  manifest small/base:1 | put_manifest small/deletions:moving
+  run_podman create --name one "$REGISTRY/small/deletions:moving" cat /data/again
   repository_ctl remove "$(layer_dir "$(layer_digest small/deletions:1 1)")"
   run_podman 125 start one
   local command
@@ -159,6 +161,9 @@ lost() {
   run_podman create --name two --userns keep-id "$REGISTRY/small/deletions:1" cat /data/again
   lost
   registry_mark
+  run_podman 126 run --rm --pull=never "$REGISTRY/small/deletions:1" true
+  contains "$stderr" "\`podman pull --cvmfs $REGISTRY/small/deletions@sha256:"
+  equal "$(registry_sum true 1)" 0 "requests of a registry with --pull=never"
   run_podman start --attach one
   equal "$output" second
   equal "$(registry_layer_requests)" 1 "layers downloaded"

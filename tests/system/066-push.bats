@@ -11,8 +11,6 @@ setup() {
 # uploads: blobs that were sent since the mark.
 uploads() { registry_sum '.method == "PUT" and (.path | contains("/blobs/"))' 1; }
 
-manifest() { curl --silent --fail "http://$REGISTRY/v2/${1%:*}/manifests/${1##*:}" -H 'Accept: */*'; }
-
 @test "an image that is pushed as it was pulled keeps its digest" {
   local tag digest
   for tag in 1 oci zstd; do

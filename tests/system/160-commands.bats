@@ -256,7 +256,7 @@ YAML
 @test "pods, repository out" { pods "repository out"; }
 
 # layer_of IMAGE N: the digest of its layer N at the registry.
-layer_of() { curl --silent --fail "http://$REGISTRY/v2/${1%:*}/manifests/${1##*:}" | jq -r --arg n "$2" '.layers[$n | tonumber].digest'; }
+layer_of() { manifest "$1" | jq -r --arg n "$2" '.layers[$n | tonumber].digest'; }
 
 # Whether a registry or an archive can have the image.
 transport() {

@@ -66,12 +66,6 @@ put_blob() {
   echo "sha256:$hex"
 }
 
-manifest() { curl --silent --fail "http://$REGISTRY/v2/${1%:*}/manifests/${1##*:}" -H 'Accept: */*'; }
-put_manifest() {
-  curl --silent --fail -X PUT "http://$REGISTRY/v2/${1%:*}/manifests/${1##*:}" --data-binary @- \
-    -H 'Content-Type: application/vnd.docker.distribution.manifest.v2+json'
-}
-
 # lying_image NAME DIFFID: an image made of the crafted base and one layer of its own, $EVIL, for which the config gives DIFFID.
 # EVIL_DIFFID is the true one.
 lying_image() {

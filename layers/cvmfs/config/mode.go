@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // Mode says what a pull does with layers that a repository has.
 type Mode string
@@ -57,3 +60,14 @@ func parse[T ~string](name, kind string, valid []T) (T, error) {
 	}
 	return "", fmt.Errorf("unknown %s %q: valid are %s", kind, name, list)
 }
+
+type pullNothing struct{}
+
+// PullNothing returns a context for a command whose user said, as with --pull=never, that no registry is to be asked, whatever
+// is configured.
+func PullNothing(ctx context.Context) context.Context {
+	return context.WithValue(ctx, pullNothing{}, true)
+}
+
+// PullsNothing says whether the context is one of PullNothing.
+func PullsNothing(ctx context.Context) bool { return ctx.Value(pullNothing{}) != nil }

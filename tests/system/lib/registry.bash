@@ -67,5 +67,14 @@ registry_layer_bytes() { registry_sum '.kind == "layer"' .bytes; }
 # registry_layer_requests: every request for a layer's content counts, also one that failed.
 registry_layer_requests() { registry_sum '.kind == "layer" and .method == "GET"' 1; }
 
+# manifest NAME:TAG: as the registry has it.
+manifest() { curl --silent --fail "http://$REGISTRY/v2/${1%:*}/manifests/${1##*:}" -H 'Accept: */*'; }
+
+# put_manifest NAME:TAG: from now on the tag names the image of the manifest on standard input.
+put_manifest() {
+  curl --silent --fail -X PUT "http://$REGISTRY/v2/${1%:*}/manifests/${1##*:}" --data-binary @- \
+    -H 'Content-Type: application/vnd.docker.distribution.manifest.v2+json'
+}
+
 # registry_lacks DIGEST: from now on the registry does not have this blob.
 registry_lacks() { rm "$REGISTRY_DIR/sha256/${1#sha256:}"; }

@@ -20,6 +20,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
+	remoteConfig "github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/config"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.podman.io/common/pkg/config"
@@ -217,9 +218,13 @@ func TestRemoteSize(t *testing.T) {
 func TestMendRemoteLayers(t *testing.T) {
 	ctx := context.Background()
 	lost := fmt.Errorf("opening: %w", cvmfs.ErrLayerUnknown)
-	for _, mode := range []string{"auto", "only", "off"} {
+	for _, mode := range []string{"auto", "only", "off", "never"} {
 		for _, built := range []bool{false, true} {
-			r := newRemoteLayersTest(t, "overlay.cvmfs_pull="+mode)
+			ctx, configured := ctx, mode
+			if mode == "never" {
+				ctx, configured = remoteConfig.PullNothing(ctx), "auto"
+			}
+			r := newRemoteLayersTest(t, "overlay.cvmfs_pull="+configured)
 			_, err := r.pull(t, r.name, &PullOptions{RemoteLayers: "auto"})
 			require.NoError(t, err)
 			image, _, err := r.LookupImage(r.name, nil)
@@ -250,7 +255,11 @@ func TestMendRemoteLayers(t *testing.T) {
 				assert.Equal(t, names, image.Names())
 			} else {
 				assert.ErrorIs(t, err, cvmfs.ErrLayerUnknown)
-				assert.ErrorContains(t, err, "`podman pull --cvmfs "+names[0]+"`")
+				source, sourceErr := image.remoteSource()
+				require.NoError(t, sourceErr)
+				require.Len(t, source.refs, 1)
+				assert.Contains(t, source.refs[0], "@sha256:")
+				assert.ErrorContains(t, err, "`podman pull --cvmfs "+source.refs[0]+"`")
 				assert.Zero(t, r.downloads.Load())
 			}
 		}

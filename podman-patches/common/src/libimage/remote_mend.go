@@ -29,8 +29,8 @@ type remoteSource struct {
 // MendRemoteLayers mends image, whose layers could not be used because of lost, and returns nil as soon as again does.
 // Where lost says that a repository does not have a layer any more, or has another, and the configuration says that pulls
 // may use repositories or download ("auto"), the image is pulled anew, and those that it was built on: that records what
-// repositories have now, downloads what they have not, and leaves all names as they are. Where the configuration says
-// anything else, the error names the command that does so. Every other error is returned as it is.
+// repositories have now, downloads what they have not, and leaves all names as they are. Where the configuration or
+// the context says anything else, the error names the command that does so, for exactly this image: its tag may have moved. Every other error is returned as it is.
 func (r *Runtime) MendRemoteLayers(ctx context.Context, image string, lost error, again func() error) error {
 	if !errors.Is(lost, cvmfs.ErrLayerUnknown) && !errors.Is(lost, cvmfs.ErrMismatch) {
 		return lost
@@ -46,9 +46,9 @@ func (r *Runtime) MendRemoteLayers(ctx context.Context, image string, lost error
 	if err != nil {
 		return fmt.Errorf("%w (and reading the configuration: %w)", lost, err)
 	}
-	if conf.Pull != remoteConfig.Auto {
+	if conf.Pull != remoteConfig.Auto || remoteConfig.PullsNothing(ctx) {
 		return fmt.Errorf("%w: the repository no longer has what image %s was recorded with: "+
-			"`podman pull --cvmfs %[2]s` records what it has now, and downloads the rest", lost, sources[0].name)
+			"`podman pull --cvmfs %s` records what it has now, and downloads the rest", lost, sources[0].name, sources[0].refs[0])
 	}
 	for _, source := range sources {
 		logrus.Warnf("%v: pulling %s anew", lost, source.name)
