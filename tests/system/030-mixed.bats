@@ -60,6 +60,36 @@ mixed() {
   contains "$output" ID=crafted
 }
 
+# says_closed STATUS FILE ARG…: a run of $IMAGE fails so, and the error names the file and the way out.
+says_closed() {
+  local want=$1 file=$2
+  shift 2
+  run_podman "$want" run --rm "$@"
+  contains "$stderr" "\"$file\" in image $IMAGE is closed to this user: \`podman pull --cvmfs=off $IMAGE\`"
+}
+
+@test "a start that needs a closed file fails, and names it and the way out" {
+  local option mode IMAGE=$REGISTRY/small/closed-below:1
+  run_podman pull --quiet --cvmfs=only "$IMAGE"
+  for option in --read-only --tmpfs=/tmp --mount=type=tmpfs,destination=/tmp --systemd=always; do
+    says_closed 126 /tmp/ks-script-hE5IPf "$option" "$IMAGE" true
+  done
+  run_podman run --rm --tmpfs /tmp:notmpcopyup "$IMAGE" true
+  for mode in 111 711 4111 4711; do
+    says_closed 126 "/opt/$mode/id" "$IMAGE" "/opt/$mode/id"
+    says_closed 126 "/opt/$mode/id" --env "PATH=/opt/$mode" "$IMAGE" id
+    says_closed 126 "/opt/$mode/id" --workdir "/opt/$mode" "$IMAGE" ./id
+  done
+  # A program that is not closed, and whose start is denied for another reason
+  run_podman 126 run --rm "$IMAGE" /etc
+  lacks "$stderr" "closed to this user"
+
+  IMAGE=$REGISTRY/small/closed-passwd:1
+  run_podman pull --quiet --cvmfs=only "$IMAGE"
+  run_podman run --rm "$IMAGE" true
+  says_closed 126 /etc/passwd --user user "$IMAGE" true
+}
+
 @test "mode only fails and names the layer that no repository has" {
   site_lacking small/deletions:1 2
   run_podman 125 pull --cvmfs=only "$REGISTRY/small/deletions:1"

@@ -189,7 +189,7 @@ func (c *Container) remoteLayers() ([]string, error) {
 }
 
 // nameRepositories names them in an error that was met among the files of the
-// container, where it may be one of theirs.
+// container, where it may be one of theirs, or the file that they keep from the user.
 func (c *Container) nameRepositories(err error) error {
 	if err == nil {
 		return nil
@@ -199,7 +199,10 @@ func (c *Container) nameRepositories(err error) error {
 		logrus.Debugf("Finding the remote layers of container %s: %v", c.ID(), lookupErr)
 		return err
 	}
-	return view.Explain(err, layers)
+	if len(layers) == 0 {
+		return err
+	}
+	return c.nameClosedFile(view.Explain(err, layers))
 }
 
 // PrepareRemoteLayers begins what the start of a container of an image waits
