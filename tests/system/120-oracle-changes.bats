@@ -326,7 +326,7 @@ builds() {
       pulled "$who" "$kind"
       changed "$who" one "$(entered_changes)"
       run_podman_as "$who" 125 diff one
-      sed -E 's#/[^ ]*/(diff|views/[^/]*)/#/#' "$T/stderr" >"$T/$kind.error"
+      sed -E 's#/[^ ]*/(diff|views/[^/]*/lower)/#/#' "$T/stderr" >"$T/$kind.error"
       run_podman_as "$who" commit --quiet one committed
       layer_tar "$who" committed "$T/$kind.layer"
       record "$who" "$T/$kind.tree" --user 0 committed

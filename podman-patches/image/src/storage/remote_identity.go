@@ -48,9 +48,9 @@ func (s *storageImageDestination) NoteBaseLayers(source any) {
 	if !ok || s.remote.pull != nil {
 		return
 	}
-	parent := ""
-	for i, id := range named.BaseLayers(s.imageRef.transport.store) {
-		layer, err := s.imageRef.transport.store.Layer(id)
+	store, parent := s.imageRef.transport.store, ""
+	for i, id := range named.BaseLayers(store) {
+		layer, err := store.Layer(id)
 		if err != nil {
 			return
 		}
@@ -58,11 +58,15 @@ func (s *storageImageDestination) NoteBaseLayers(source any) {
 		if !ok {
 			return
 		}
+		if parent = layerID(parent, identity); parent != id { // the original of a mapped copy
+			if layer, err = store.Layer(parent); err != nil {
+				return
+			}
+		}
 		s.remote.base = append(s.remote.base, layer)
 		if identity.remoteBlob != "" {
 			s.remote.known[i] = identity.remoteBlob
 		}
-		parent = layerID(parent, identity)
 	}
 }
 

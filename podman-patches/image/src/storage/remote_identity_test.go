@@ -23,6 +23,7 @@ import (
 	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/idtools"
 )
 
 // newClaimant makes an image with contents of its own whose config claims the diffIDs of others, in the repository of image.
@@ -209,6 +210,39 @@ func TestCommitOnRemoteLayers(t *testing.T) {
 		assert.NotEqual(t, foreign, made.TopLayer)
 		assert.Empty(t, layers[2].Kind, "its own layer")
 		assert.Equal(t, digest.FromBytes(top), layers[2].UncompressedDigest)
+	}
+}
+
+// A container whose owners are mapped stands on a copy of the image's top layer, which is named in that one's place.
+func TestCommitOnMappedLayer(t *testing.T) {
+	t.Setenv("_CONTAINERS_OVERLAY_DISABLE_IDMAP", "yes") // as in a user namespace
+	for _, layers := range []int{1, 2} {
+		image := newRemoteImage(t, layers)
+		for i := 0; i < layers; i++ {
+			image.publish(t, i)
+		}
+		store := image.remoteStore(t)
+		_, err := image.pull(t, store, &auto)
+		require.NoError(t, err)
+		mapping := []idtools.IDMap{{ContainerID: 0, HostID: 1000, Size: 1000}}
+		container, err := store.CreateContainer("", nil, imageIn(t, store).ID, "", "", &storage.ContainerOptions{
+			IDMappingOptions: storage.IDMappingOptions{UIDMap: mapping, GIDMap: mapping},
+		})
+		require.NoError(t, err)
+		layer, err := store.Layer(container.LayerID)
+		require.NoError(t, err)
+		var base []string
+		for id := layer.Parent; id != ""; id = layer.Parent {
+			base = append([]string{id}, base...)
+			layer, err = store.Layer(id)
+			require.NoError(t, err)
+		}
+		require.Len(t, base, layers)
+		require.NotEqual(t, imageIn(t, store).TopLayer, base[layers-1])
+		require.NoError(t, commit(t, store, image.diffIDs, base, layerTar(t, "top")))
+		made, err := store.Image("localhost/committed:latest")
+		require.NoError(t, err)
+		assert.Equal(t, imageIn(t, store).TopLayer, stack(t, store, made)[layers-1].ID)
 	}
 }
 
