@@ -64,15 +64,15 @@ root_inside() {
 }
 
 # home_of_root WHO KIND OPTION…: a directory that the repository closes to the user is home and working directory of the
-# container's root, and is written to; what is closed is refused when it is read.
+# container's root, and is written to; what is closed is nobody's, and is refused when it is opened.
 home_of_root() {
   local who=$1 kind=$2 want
   run_podman_as "$who" run --rm --workdir /root --env HOME=/root "${@:3}" "$REGISTRY/$IMAGE" sh -c '
     cd && pwd; ls -A; echo new >.new && mkdir .cache && cat .new; ls -A; rm .new; stat -c "%a %u %g %s" /root /etc/shadow
-    exec 3</etc/shadow || echo "not opened"; cat <&3 || :'
+    cat </etc/shadow || echo "not opened"'
   want=$'/root\n.profile\nnew\n.cache\n.new\n.profile\n700 0 0 *\n640 0 0 *\nroot:*'
   if [ "$kind" != ordinary ] && [ "$who" != root ]; then
-    want=$'/root\nnew\n.cache\n.new\n700 0 0 *\n640 0 0 *'
+    want=$'/root\nnew\n.cache\n.new\n700 0 0 *\n640 65534 65534 *\nnot opened'
     contains "$stderr" "Permission denied"
   fi
   # shellcheck disable=SC2053 # sizes
