@@ -46,7 +46,25 @@ moved_image() {
     stock skopeo copy --quiet "oci:$T/moved" "docker://$REGISTRY/moved:1"
 }
 
-ours_pulls() { run_podman pull --quiet --cvmfs="$MODE" "$IMAGE" && ours_runs; }
+ours_pulls() { run_podman pull --quiet --cvmfs="$MODE" "$IMAGE" && OURS=$output && ours_runs; }
+
+# named: the ID of the image that has the name.
+named() { jq -r --arg name "$IMAGE" '.[] | select(.names // [] | index($name)).id' "$T/user/store/overlay-images/images.json"; }
+
+# stock_pulled: stock has pulled the image anew, or has begun to: it takes a remote layer for one that a pull has left unfinished,
+# and what it pulls is an image of its own.
+stock_pulled() { [ "$(named)" != "$OURS" ] || [ "$(jq length "$T/user/store/overlay-layers/layers.json")" != 4 ]; }
+
+# ours_anew: the image that ours pulled is whole beside stock's; then the store is as it was in the beginning.
+ours_anew() {
+  run_podman run --rm "$OURS" cat /data/again || return 1
+  equal "$output" second "content of the image" || return 1
+  run_podman rmi --all --force && ours check --repair --max 0s && store_empty user && ours_pulls
+}
+
+# ours [STATUS] ARG…: our containers-storage.
+ours() { checked rootless_storage "$@"; }
+rootless_storage() { PODMAN=$(dirname "$(podman_path)")/containers-storage rootless_podman "$@"; }
 
 # ours_runs: the image's containers hold what they should, from the layers that were recorded, and no other layer is left.
 ours_runs() {
@@ -55,8 +73,9 @@ ours_runs() {
   layers_are user "$REMOTE" $((4 - REMOTE))
 }
 
-# column KIND: do every command, first without one of ours in between, then with one after each that wrote records. What depends
-# on ours, or ends with the image, is done the second time only. What came out must be what matrix says.
+# column KIND: do every command, first without one of ours in between, unless stock pulls the image anew, then with one after each
+# that wrote records. What depends on ours, or ends with the image, is done the second time only. What came out must be what
+# matrix says.
 column() {
   local command pass
   declare -A before
@@ -69,13 +88,15 @@ column() {
       stock_clears || return 1
       if [ $pass = before ]; then
         before[$command]=$CELL
-        continue
+      else
+        equal "$CELL" "${before[$command]-$CELL}" "$command after ours and before" || return 1
+        echo "$command|$CELL" >>"$RUN/others/$1"
       fi
-      equal "$CELL" "${before[$command]-$CELL}" "$command after ours and before" || return 1
-      echo "$command|$CELL" >>"$RUN/others/$1"
       if [[ $CELL = *", image gone" ]]; then
         store_empty user && ours_pulls || return 1
-      elif ! records | cmp -s - "$T/records"; then
+      elif stock_pulled; then
+        ours_anew || return 1
+      elif [ $pass = after ] && ! records | cmp -s - "$T/records"; then
         ours_runs || return 1
       fi
     done < <(commands)
@@ -116,7 +137,7 @@ commands() { sed -n '/^perform()/,/^}/s/^    "\([^"]*\)").*/\1/p' "$LIB/others.b
 records() { (cd "$T/user/store" && cat overlay-layers/*layers.json overlay-images/images.json overlay-containers/*containers.json 2>/dev/null); }
 
 # cell COMMAND: sets CELL: stock's command works, which includes that what it gives is right, or refuses, with words of its error;
-# and is the image gone?
+# and is the image gone, or another one in its place?
 cell() {
   local status=0 words
   rm -rf "${FILES:?}"/{dir,diff,exported,saved}
@@ -126,11 +147,14 @@ cell() {
   CELL=works
   if [ $status != 0 ]; then # an error ends with its cause, which begins with what failed
     words=$(grep -Ehv '^\s*$|^\{' "$T/out" "$T/err" | tail -n 1 | sed -E \
-      's/^\s*(\* |Error: )//; s/ \(got.*//; s/: no such file or directory.*//; s/.*: //; s#[^ ]*/.*##')
+      's/^time=.* msg="//; s/^\s*(\* |Error: )//; s/ \(got.*//; s/: no such file or directory.*//; s/.*: //; s#[^ ]*/.*##')
     CELL="no: $(awk '{ NF = NF < 3 ? NF : 3; print }' <<<"${words//,/}")"
   fi
-  jq -e --arg name "$IMAGE" 'any(.[]; .names // [] | index($name))' "$T/user/store/overlay-images/images.json" >/dev/null ||
-    CELL+=", image gone"
+  case $(named) in
+    "") CELL+=", image gone" ;;
+    "$OURS") ;;
+    *) CELL+=", pulled anew" ;;
+  esac
 }
 
 # stock_clears: what a command left goes.

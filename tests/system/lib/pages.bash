@@ -17,8 +17,9 @@ page_run() {
   page_text "$page" >"$dir/page"
   "$TOOLS/pages" script "$account" "$dir" <"$dir/page" >"$dir/script" || return 1
   "$@" bash "$dir/script" </dev/null || status=$?
+  output=$(cat "$dir/$(cat "$dir/last")")
   if [ "$status" != 0 ]; then
-    cat "$dir/$(cat "$dir/last")"
+    echo "$output"
     fail "$page, line $(cat "$dir/last"): exit status $status"
     return
   fi

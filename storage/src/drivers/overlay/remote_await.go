@@ -34,7 +34,7 @@ func (d *Driver) AwaitMounted(id string) error {
 	base := d.mountBase(id)
 	repositories := make(chan error, 1)
 	go func() { repositories <- view.AwaitOne(layers, conf.StartTimeout) }()
-	err = view.Look(path.Join(base, "merged"), view.NotedServers(d.serversFile(base)), conf.StartTimeout)
+	err = view.Look(path.Join(base, "merged"), view.NotedServers(d.serversFile(id)), conf.StartTimeout)
 	return d.stackError(id, errors.Join(err, <-repositories))
 }
 

@@ -20,6 +20,7 @@ import (
 	graphdriver "go.podman.io/storage/drivers"
 	"go.podman.io/storage/drivers/graphtest"
 	"go.podman.io/storage/pkg/idtools"
+	"go.podman.io/storage/pkg/mount"
 )
 
 const remoteDriverName = driverName + "-remote"
@@ -72,9 +73,13 @@ func (d *remoteDriver) applied(id string, size int64, err error) (int64, error) 
 	return size, err
 }
 
-// Put lets a layer go that was mounted before it was made remote, and not since.
+// Put lets a layer go that was mounted before it was made remote, and not since. Of one
+// that is not mounted any more no servers are noted.
 func (d *remoteDriver) Put(id string) error {
 	err := d.Driver.Put(id)
+	if there, err2 := mount.Mounted(filepath.Join(d.mountBase(id), "merged")); err2 == nil && !there && d.RemoteServers(id) != nil {
+		return fmt.Errorf("layer %q is not mounted, and its servers are noted", id)
+	}
 	if layer, err2 := d.RemoteLayer(id); err2 == nil && layer != nil && errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -158,7 +158,7 @@ func (v *views) done(err *error) {
 		for _, run := range v.runs {
 			pids = append(pids, run.at.Server)
 		}
-		if err := view.NoteServers(v.d.serversFile(v.dir), pids); err != nil {
+		if err := view.NoteServers(v.d.serversFile(filepath.Base(v.dir)), pids); err != nil {
 			logrus.Warnf("%v", err)
 		}
 	}
@@ -183,9 +183,9 @@ func (v *views) release() {
 // views beneath it, which names the processes that serve them.
 const serversDir = "servers"
 
-// serversFile is that file, of the layer that is mounted below base.
-func (d *Driver) serversFile(base string) string {
-	return filepath.Join(d.runhome, serversDir, filepath.Base(base))
+// serversFile is that file, of the layer id.
+func (d *Driver) serversFile(id string) string {
+	return filepath.Join(d.runhome, serversDir, id)
 }
 
 // RemoteServers returns the processes that serve remote layers beneath the layer id:

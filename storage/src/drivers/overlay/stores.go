@@ -102,7 +102,6 @@ func (d *Driver) unmounted(base string) {
 	if _, err := os.Lstat(path.Join(base, "merged")); err == nil {
 		return
 	}
-	_ = os.Remove(d.serversFile(base))
 	if path.Dir(base) == d.runhome {
 		_ = os.Remove(path.Join(base, "empty"))
 		_ = os.Remove(base)
