@@ -92,7 +92,7 @@ mappings() {
     for mapping in "$@"; do
       n=$((n + 1))
       read -ra options <<<"$mapping"
-      if [ "$kind" != ordinary ]; then
+      if [ "$kind" = remote ]; then
         cheap "$who" "${options[@]}"
         [ $plain != 0 ] || plain=$COST
         times=2
@@ -100,7 +100,7 @@ mappings() {
         [ "$COST" -le $((times * plain)) ] || fail "a start with $mapping asks the repository $COST times, a plain one $plain times"
       fi
       record "$who" "$T/$kind.$n" "${options[@]}" "$REGISTRY/$IMAGE"
-      ! root_inside "$mapping" || home_of_root "$who" "$kind" "${options[@]}"
+      [[ $kind != ordinary && $kind != remote ]] || ! root_inside "$mapping" || home_of_root "$who" "$kind" "${options[@]}"
       [ "$kind" != ordinary ] || continue
       # podman adds the user that it runs a container as to these two, and their times change.
       flags=(--let '"/etc/(passwd|group)" mtime: .*')

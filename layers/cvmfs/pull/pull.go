@@ -143,15 +143,15 @@ func (p *Pull) Layer(ctx context.Context, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, p.unidentified(q, err)
 	}
-	if isEmpty(diffID) { // whatever made the blob: what is downloaded must have this diffID
-		p.pass(q.Digest)
-		return nil, nil
-	}
 	if answer := p.Found(q.Digest); answer != nil {
 		return answer, nil
 	}
 	layer, err := p.finder.Find(ctx, q.Digest, diffID)
 	if err != nil {
+		if isEmpty(diffID) { // whatever made the blob: what is downloaded must have this diffID
+			p.pass(q.Digest)
+			return nil, nil
+		}
 		if p.mode == config.Only || ctx.Err() != nil || errors.Is(err, cvmfs.ErrExhausted) {
 			return nil, err
 		}

@@ -78,11 +78,15 @@ ours_runs() {
 # matrix says.
 column() {
   local command pass
-  declare -A before
+  declare -A before anew
   store_of "$1" || return 1
   for pass in before after; do
     while IFS= read -r command; do
       [[ $pass = after || ! $command =~ ours|rmi$|prune\ --all|delete|repair|remove$ ]] || continue
+      if [[ $pass = after && -n ${anew[$command]:-} ]]; then # one of ours has been in between already
+        echo "$command|${before[$command]}" >>"$RUN/others/$1"
+        continue
+      fi
       records >"$T/records"
       cell "$command" || return 1
       stock_clears || return 1
@@ -95,6 +99,7 @@ column() {
       if [[ $CELL = *", image gone" ]]; then
         store_empty user && ours_pulls || return 1
       elif stock_pulled; then
+        anew[$command]=yes
         ours_anew || return 1
       elif [ $pass = after ] && ! records | cmp -s - "$T/records"; then
         ours_runs || return 1
