@@ -59,12 +59,3 @@ func unpackedDir(root string, hdr *tar.Header) (string, error) {
 	}
 	return path, nil
 }
-
-// whitedOut is what a whiteout deletes in its directory.
-func whitedOut(whiteout string) (string, error) {
-	base := strings.TrimPrefix(whiteout, WhiteoutPrefix)
-	if base == "" || base == "." || base == ".." {
-		return "", breakoutError(fmt.Errorf("invalid whiteout %q", whiteout))
-	}
-	return base, nil
-}
