@@ -121,7 +121,8 @@ endif
 .PHONY: unit
 unit: $(if $(UPSTREAM_TESTS),lay) ## Vet and test our packages, with all seeds of fuzz targets [RACE=, UPSTREAM_TESTS=storage/drivers/overlay]
 	GOWORK=off go vet ./layers/... ./tests/...
-	GOWORK=off go test -buildvcs=false $(RACE) $(GOTESTFLAGS) ./layers/... ./tests/...
+	GOWORK=off go test -buildvcs=false $(RACE) $(GOTESTFLAGS) ./layers/...
+	GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./tests/...
 	$(if $(RACE),GOWORK=off go test -buildvcs=false $(GOTESTFLAGS) ./layers/cvmfs/confine ./layers/cvmfs/lookup) # what links with C is not confined
 	@for package in $(UPSTREAM_TESTS); do \
 		(set -x; cd "$(TREES)/$${package%%/*}" && USER="$${USER:-$$(id -un)}" GOWORK=$(WORK) \
@@ -151,10 +152,10 @@ bench: build ## Measure beside what people use instead, into docs/bench/ [QUICK=
 	.ci/deps bench
 	tests/bench/run $(or $(BENCH),$(if $(QUICK),--quick) --write $(WRITE))
 
-.PHONY: bench-quick
-bench-quick: build ## The same as QUICK=1, but missed only by what no clock has to do with: bytes, requests, names, syncs
+.PHONY: bench-counts
+bench-counts: build ## Hold a pull, a start and an idle server to what no clock has to do with: bytes, requests, names, syncs
 	.ci/deps bench
-	tests/bench/run --quick --counts --write _build/bench
+	tests/bench/run --quick --counts counts memory
 
 .PHONY: rpm
 rpm: lay ## Build packages of the patched podman for EL, Fedora and SLES into _build/rpm/ [RPM_OPTIONS='--without hardening']
