@@ -134,6 +134,7 @@ cannot_start() {
 }
 
 @test "run: what the error says to do mends it, also after the tag has moved" {
+  site
   manifest small/deletions:1 | put_manifest small/deletions:moving
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:moving"
   manifest small/base:1 | put_manifest small/deletions:moving

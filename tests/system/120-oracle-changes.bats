@@ -316,7 +316,7 @@ builds() {
 }
 
 @test "build, rootless" { builds user --layers --layers=false --squash; }
-@test "build, root" { builds root --layers --layers=false --squash; }
+@test "build, root" { builds root --layers; }
 @test "build, without subordinate ids" { builds single --layers; }
 
 @test "commit of what podman diff cannot tell" {

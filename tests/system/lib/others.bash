@@ -113,7 +113,7 @@ column() {
   diff <(matrix | cut_column "$1" | known_to_tools) "$RUN/others/$1" || fail "not what the matrix says (<)"
 }
 
-KINDS=(ordinary remote "mixed, remote on top" "mixed, local on top")
+KINDS=(ordinary remote "mixed, local on top")
 
 # cut_column KIND: of the matrix, whose first line names the kinds.
 cut_column() { awk -F ' *[|] *' -v kind="$1" 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == kind) at = i; next } { print $1 "|" $at }'; }
@@ -133,7 +133,7 @@ measured() {
     { echo "$kind" && cut -d '|' -f 2 "$RUN/others/$kind"; } >"$RUN/others/.$kind" 2>/dev/null || true
   done
   paste -d '|' <(echo command && commands) "${files[@]}" |
-    awk -F '|' '{ printf "%-50s | %-22s | %-22s | %-22s | %s\n", $1, $2, $3, $4, $5 }'
+    awk -F '|' '{ printf "%-50s | %-22s | %-27s | %s\n", $1, $2, $3, $4 }'
 }
 
 commands() { sed -n '/^perform()/,/^}/s/^    "\([^"]*\)").*/\1/p' "$LIB/others.bash"; }

@@ -42,8 +42,12 @@ func TestContextOfGit(t *testing.T) {
 	t.Setenv("GIT_CONFIG_VALUE_0", "https://repository.invalid/")
 
 	for _, tc := range []struct{ subdir, want string }{
-		{"dir", "repository"}, {"inside", "repository"},
-		{"absolute", ""}, {"relative", ""}, {"root" + outside, ""}, {"../../../../../../../.." + outside, ""},
+		{"dir", "repository"},
+		{"inside", "repository"},
+		{"absolute", ""},
+		{"relative", ""},
+		{"root" + outside, ""},
+		{"../../../../../../../.." + outside, ""},
 	} {
 		t.Run(tc.subdir, func(t *testing.T) {
 			name, subdir, err := TempDirForURL(t.TempDir(), "context", "https://repository.invalid/hostile.git#:"+tc.subdir)

@@ -43,8 +43,10 @@ func TestDigestOfSigned(t *testing.T) {
 	}{
 		{"as it is", func(s string) string { return s }, true},
 		{"a line at the end", func(s string) string { return s + "\n" }, true},
-		{"member before the signatures", func(s string) string { return before(s, `,
-   "signatures"`, ", "+evil) }, false},
+		{"member before the signatures", func(s string) string {
+			return before(s, `,
+   "signatures"`, ", "+evil)
+		}, false},
 		{"member after the signatures", func(s string) string { return after(s, ", "+evil) }, false},
 		{"member of another case", func(s string) string { return after(s, `, "FSLAYERS": [{"blobSum": "evil"}]`) }, false},
 		{"signatures twice", func(s string) string { return after(s, `, "signatures": []`) }, false},
