@@ -115,7 +115,6 @@ func Pull(t *testing.T, runtime *libpod.Runtime, name string, image Image) strin
 		Layers:      []imgspecv1.Descriptor{blob(imgspecv1.MediaTypeImageLayer, layer.Bytes())},
 		Annotations: image.Annotations,
 	})
-	manifest.Annotations = map[string]string{imgspecv1.AnnotationRefName: name}
 	index, err := json.Marshal(imgspecv1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: []imgspecv1.Descriptor{manifest}})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +124,7 @@ func Pull(t *testing.T, runtime *libpod.Runtime, name string, image Image) strin
 	write(t, filepath.Join(dir, "policy.json"), []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`))
 	options := libimage.PullOptions{}
 	options.SignaturePolicyPath = filepath.Join(dir, "policy.json")
-	pulled, err := runtime.LibimageRuntime().Pull(context.Background(), "oci:"+dir+":"+name, config.PullPolicyAlways, &options)
+	pulled, err := runtime.LibimageRuntime().Pull(context.Background(), "oci:"+dir, config.PullPolicyAlways, &options)
 	if err != nil {
 		t.Fatal(err)
 	}
