@@ -69,16 +69,16 @@ says_closed() {
 }
 
 @test "a start that needs a closed file fails, and names it and the way out" {
+  site
   local option mode IMAGE=$REGISTRY/small/closed-below:1
   run_podman pull --quiet --cvmfs=only "$IMAGE"
   for option in --read-only --tmpfs=/tmp --mount=type=tmpfs,destination=/tmp --systemd=always; do
     says_closed 126 /tmp/ks-script-hE5IPf "$option" "$IMAGE" true
   done
   run_podman run --rm --tmpfs /tmp:notmpcopyup "$IMAGE" true
-  for mode in 111 711 4111 4711; do
-    says_closed 126 "/opt/$mode/id" "$IMAGE" "/opt/$mode/id"
-    says_closed 126 "/opt/$mode/id" --env "PATH=/opt/$mode" "$IMAGE" id
-    says_closed 126 "/opt/$mode/id" --workdir "/opt/$mode" "$IMAGE" ./id
+  for mode in 111 711 4111 4711; do # which the runtime finds out as the container's process
+    run_podman 1 run --rm "$IMAGE" "/opt/$mode/id"
+    contains "$stderr" "/opt/$mode/id\`: Permission denied"
   done
   # A program that is not closed, and whose start is denied for another reason
   run_podman 126 run --rm "$IMAGE" /etc

@@ -6,7 +6,6 @@ package libpod
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,8 +17,8 @@ import (
 )
 
 // nameClosedFile names the file in an error of a start which a file caused that the
-// repository's permissions keep from this user, and says what to do. A runtime tells
-// that something was denied, and not what.
+// repository's permissions keep from this user, and says what to do. Of a program that
+// cannot be executed the runtime tells itself, in the container's name.
 func (c *Container) nameClosedFile(err error) error {
 	text := strings.ToLower(err.Error())
 	var paths []string
@@ -32,7 +31,7 @@ func (c *Container) nameClosedFile(err error) error {
 			logrus.Debugf("Finding what container %s reads when it starts: %v", c.ID(), specErr)
 			return err
 		}
-		paths = readAtStart(ctrSpec)
+		paths = copiedUp(ctrSpec)
 	}
 	for _, path := range paths {
 		inside, joinErr := securejoin.SecureJoin(c.state.Mountpoint, path)
@@ -47,30 +46,12 @@ func (c *Container) nameClosedFile(err error) error {
 	return err
 }
 
-// readAtStart returns paths in the container of what its runtime reads: directories
-// that are copied into a tmpfs, and the program.
-func readAtStart(ctrSpec *spec.Spec) []string {
+// copiedUp returns the directories in the container that its runtime copies into a tmpfs.
+func copiedUp(ctrSpec *spec.Spec) []string {
 	var paths []string
 	for _, mount := range ctrSpec.Mounts {
 		if mount.Type == define.TypeTmpfs && slices.Contains(mount.Options, "tmpcopyup") {
 			paths = append(paths, mount.Destination)
-		}
-	}
-	if ctrSpec.Process == nil || len(ctrSpec.Process.Args) == 0 {
-		return paths
-	}
-	program := ctrSpec.Process.Args[0]
-	if filepath.IsAbs(program) {
-		return append(paths, program)
-	}
-	if strings.Contains(program, "/") {
-		return append(paths, filepath.Join("/", ctrSpec.Process.Cwd, program))
-	}
-	for _, env := range ctrSpec.Process.Env {
-		if path, ok := strings.CutPrefix(env, "PATH="); ok {
-			for _, dir := range filepath.SplitList(path) {
-				paths = append(paths, filepath.Join(dir, program))
-			}
 		}
 	}
 	return paths

@@ -55,7 +55,6 @@ func TestProfileOfInts(t *testing.T) {
 		}
 		return unix.Close(int(fd))
 	}
-	const high = 1<<32 | 1<<63
 	for _, call := range [][3]uintptr{
 		{unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_AUDIT},
 		{unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE},
@@ -84,7 +83,6 @@ func TestProfileOfInts(t *testing.T) {
 
 // Comparisons of 32 bits hold for the same numbers as the one that they replace.
 func TestMasked(t *testing.T) {
-	const high = 1<<32 | 1<<63
 	numbers := []uint64{0, 1, 2, 8, 9, 10, 15, 16, 17, 39, 40, 41, 1<<31 - 1, 1 << 31, 1<<32 - 2, 1<<32 - 1}
 	for i := 0; i < 50; i++ {
 		numbers = append(numbers, uint64(rand.Uint32()))

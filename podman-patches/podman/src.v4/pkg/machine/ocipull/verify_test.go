@@ -41,7 +41,7 @@ func TestPullVerifies(t *testing.T) {
 			return
 		}
 		defer server.Close()
-		go io.Copy(server, buffered) //nolint:errcheck // it ends with the connection
+		go io.Copy(server, buffered)
 		_, _ = io.Copy(client, server)
 	}))
 	defer proxy.Close()

@@ -37,7 +37,7 @@ func TestRunCheckpointImage(t *testing.T) {
 			http.Error(w, "{}", http.StatusNotFound)
 		}
 	})}
-	go server.Serve(listener) //nolint:errcheck // it ends with the test
+	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	client, err := bindings.NewConnection(context.Background(), "unix://"+socket)
 	if err != nil {
