@@ -269,7 +269,7 @@ running() {
 }
 
 # closed_there FILE: an export met a file that the repository keeps from the user.
-closed_there() { grep -q '/etc/shadow: permission denied' "$1"; }
+closed_there() { grep -Eq '(/etc/|openat )shadow: permission denied' "$1"; }
 
 @test "a start that waits for a repository holds up nobody else" {
   site

@@ -76,6 +76,7 @@ same_tree() {
   equal "$(remote_layers_of "$output")" 0 "remote layers after --cvmfs=off" || return 1
   list_tree "$1" "$T/tree.ordinary" || return 1
   [ "$(wc -l <"$T/tree.ordinary")" -gt 50 ] || fail "the ordinary tree is too small to be true" || return 1
+  ! podman_5 || sed -i '/^[/]|directory|/d' "$T"/tree.{ordinary,remote} # it gives the root the mode that a tar has for it
   diff "$T/tree.ordinary" "$T/tree.remote" || fail "the trees differ (<: ordinary, >: with remote layers)"
 }
 
