@@ -49,6 +49,29 @@ life_of_an_image() {
   equal "$output" "layer-bn"
 }
 
+# file_calls PODMAN: how many system calls with a path more a start on 41 layers takes than one on a single layer.
+file_calls() {
+  local image calls=()
+  for image in base deep; do
+    as_root strace -f -qq -e trace=%file -o "$T/root/calls" "$1" run --rm "$REGISTRY/small/$image:1" true || return 1
+    calls+=("$(wc -l <"$T/root/calls")")
+  done
+  echo $((calls[1] - calls[0]))
+}
+
+@test "a stack without remote layers costs a start no call more for a layer than stock's" {
+  needs_root
+  [ -x "$BIN/stock/podman" ] || make -C "$CHECKOUT" stock
+  local ours stock
+  root_run_podman pull --quiet "$REGISTRY/small/base:1"
+  root_run_podman pull --quiet "$REGISTRY/small/deep:1"
+  ours=$(file_calls "$(podman_path)")
+  stock=$(file_calls "$BIN/stock/podman")
+  echo "41 layers take ours $ours calls more than one layer does, stock $stock"
+  [ $stock -gt 40 ]
+  [ $((ours - stock)) -lt 30 ] # some differ by chance
+}
+
 @test "a Containerfile builds" {
   mkdir "$T/user/context"
   printf 'FROM %s\nRUN echo built >/data/built; rm /data/kept\n' "$REGISTRY/small/deletions:1" >"$T/user/context/Containerfile"

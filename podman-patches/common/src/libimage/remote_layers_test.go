@@ -172,7 +172,7 @@ func TestStoredLayers(t *testing.T) {
 		require.NoError(t, err)
 		image, _, err := r.LookupImage(r.name, nil)
 		require.NoError(t, err)
-		data, err := image.Inspect(context.Background(), nil)
+		data, err := image.Inspect(context.Background(), &InspectOptions{WithSize: true})
 		require.NoError(t, err)
 		return data.StoredLayers
 	}

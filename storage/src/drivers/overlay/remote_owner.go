@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs/view/spec"
@@ -116,6 +117,9 @@ func (d *Driver) remoteStack(id string) ([]string, error) {
 // mounts if it needs a mapping, and a view shows its files' owner mapped.
 func (v *views) setOwner(dir string, needsIDMapping bool, uidMaps, gidMaps []idtools.IDMap) error {
 	if !needsIDMapping {
+		if !slices.ContainsFunc(v.stack, mayBeRemote) {
+			return nil
+		}
 		return v.readOwner(dir)
 	}
 	uid, gid, err := idtools.GetRootUIDGID(uidMaps, gidMaps)
@@ -157,7 +161,10 @@ func (v *views) readOwner(dir string) error {
 // because its owners are mapped, or are not.
 func (v *views) ordinary(i int) (*spec.Layer, error) {
 	mapped := v.mapped && i >= v.mappedFrom
-	if _, _, inAdditionalStore := v.d.layerDirs(v.stack[i]); v.stack[i] == "" || !mapped && !inAdditionalStore {
+	if v.stack[i] == "" || !mapped && len(v.d.getAllImageStores()) == 0 {
+		return nil, nil
+	}
+	if _, _, inAdditionalStore := v.d.layerDirs(v.stack[i]); !mapped && !inAdditionalStore {
 		return nil, nil
 	}
 	dir, diff, err := v.d.lowerOf(v.stack[i])

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 
 	"github.com/podman-cvmfs/podman-cvmfs/layers/cvmfs"
 	graphdriver "go.podman.io/storage/drivers"
@@ -19,14 +20,28 @@ import (
 // layerIDLength is that of a layer's id, which is longer than the random name of a link.
 const layerIDLength = 64
 
+// linkPattern is the random name of an ordinary layer's link: idLength characters, as
+// generateID makes them. A remote layer has its id in that place.
+var linkPattern = regexp.MustCompile(fmt.Sprintf("^[A-Z2-7]{%d}$", idLength))
+
+// mayBeRemote says whether a name in a "lower" file may stand for a remote layer. No
+// file is looked at: ordinary stacks have a mount of many layers cost what it costs
+// without us.
+func mayBeRemote(name string) bool {
+	return name != "" && !linkPattern.MatchString(path.Base(name))
+}
+
 // remoteLower returns the record of the remote layer that a name in a "lower"
 // file stands for, or nil if it stands for an ordinary one. A layer with the
 // same id that is not remote, such as the account's own copy of one in an
 // additional store, has another name. It is an error if no store has the layer:
 // its owner has removed it.
 func (d *Driver) remoteLower(name string) (*cvmfs.Layer, error) {
-	if _, err := os.Lstat(d.dir(name)); err == nil || name == "" {
-		return nil, nil // made local in place, or never remote
+	if !mayBeRemote(name) {
+		return nil, nil
+	}
+	if _, err := os.Lstat(d.dir(name)); err == nil {
+		return nil, nil // made local in place
 	}
 	id := path.Base(name)
 	homes := []string{d.home}
