@@ -86,7 +86,7 @@ checked() {
   status=0 # not by bats' run, to which 127 is a mistake of the test
   "$runner" "$@" >"$T/stdout" 2>"$T/stderr" || status=$?
   # What a container prints that ends at once may be lost on its way to podman, stock's as ours (docs/faults.md).
-  if [ "$status" = 0 ] && [ ! -s "$T/stdout" ] && [[ "$* " = run\ *--rm*" cat "* && ! -s $T/stderr ]]; then
+  if [ "$status" = 0 ] && [ ! -s "$T/stdout" ] && [[ "$* " =~ ^run\ .*--rm\ .*\ (cat|echo|env|find|grep|head|id|ls|readlink|sha256sum|stat|wc)\  ]]; then
     echo "(printed nothing; once more)"
     "$runner" "$@" >"$T/stdout" 2>"$T/stderr" || status=$?
   fi
