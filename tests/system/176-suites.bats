@@ -40,5 +40,6 @@ same_on_both() {
 
 @test "go-fuse's tests of POSIX file systems" {
   site
-  same_on_both '--- (PASS|FAIL|SKIP): [^ ]*' env POSIX_DIRECTORY=/data /tools/posix -test.v
+  # OpenSymlinkRace holds a race against any file system that renames, and fails by chance on ext4 alone, too.
+  same_on_both '--- (PASS|FAIL|SKIP): [^ ]*' env POSIX_DIRECTORY=/data /tools/posix -test.v -test.skip TestPosix/OpenSymlinkRace
 }
