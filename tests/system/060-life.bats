@@ -139,7 +139,11 @@ conmon_cgroup() {
   run_podman inspect --format '{{.State.ConmonPid}}' "$1"
   cat "/proc/$output/cgroup"
 }
-server_cgroup() { cat "/proc/$(pgrep -x cvmfs-view -u "$TEST_UID")/cgroup"; }
+server_cgroup() { cat "/proc/$(the_server)/cgroup"; }
+
+# the_server: who serves the only container. What opened the layers ahead of it may be about to end.
+the_server() { wait_until one_server && pgrep -x cvmfs-view -u "$TEST_UID"; }
+one_server() { [ "$(pgrep -c -x cvmfs-view -u "$TEST_UID")" = 1 ]; }
 
 @test "a container goes on when the job ends that started it" {
   needs_root
@@ -207,7 +211,7 @@ cgroup_removed() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; }
   cvmfs_conf 'start_timeout = "3s"'
   run_podman pull --quiet --cvmfs=only "$REGISTRY/small/deletions:1"
   run_podman run --detach --name one "$REGISTRY/small/deletions:1" sleep 100
-  server=$(pgrep -x cvmfs-view -u "$TEST_UID")
+  server=$(the_server)
   kill -STOP "$server"
   PODMAN_TIMEOUT=60 run_podman 255 exec one cat /data/again
   contains "$stderr" "kill -CONT $server"
