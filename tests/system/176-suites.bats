@@ -27,6 +27,7 @@ same_on_both() {
   site
   same_on_both 'metrc: \[[0-9]+\] [a-z-]+|\([a-z-]+\) terminated with.*|exit status [0-9]+' \
     stress-ng --class filesystem --sequential 1 --timeout 1 --minimize --temp-path /data --verify --metrics-brief
+  [ "$(grep -c metrc "$T/only.found")" -ge 30 ]
 }
 
 @test "fio, with verification" {
@@ -35,6 +36,7 @@ same_on_both() {
   for engine in psync mmap sync; do
     same_on_both 'err= *[0-9]+|exit status' \
       fio --name=all --directory=/data --ioengine=$engine --rw=randrw --bs=4k --size=8M --verify=crc32c --verify_fatal=1 --do_verify=1 --numjobs=2
+    equal "$(sort -u "$T/only.found")" "err= 0"
   done
 }
 

@@ -90,7 +90,14 @@ func TestUnpackOutside(t *testing.T) {
 					}
 					before[name] = st
 				}
-				t.Chdir(filepath.Join(top, "outside")) // as a service's may be any
+				here, err := os.Getwd()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer os.Chdir(here)
+				if err := os.Chdir(filepath.Join(top, "outside")); err != nil { // as a service's may be any
+					t.Fatal(err)
+				}
 
 				data := bytes.Buffer{}
 				w := tar.NewWriter(&data)
@@ -109,7 +116,7 @@ func TestUnpackOutside(t *testing.T) {
 				if err := w.Close(); err != nil {
 					t.Fatal(err)
 				}
-				err := unpack(dest, &data)
+				err = unpack(dest, &data)
 
 				for _, name := range outside {
 					st, statErr := os.Lstat(filepath.Join(top, name))
