@@ -4,6 +4,7 @@
 package seccomp
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"slices"
@@ -16,11 +17,18 @@ import (
 // 1<<32|AF_VSOCK is not AF_VSOCK, and for the kernel it is.
 var intArguments = map[string][]uint{"socket": {0, 1, 2}}
 
+// beyond is a bound above all numbers that the kernel knows as domains and as
+// protocols. What is allowed but for one number ends there, since each rule costs
+// each start of a container half a millisecond; above, there is no socket to allow.
+var beyond = map[uint]uint64{0: 1 << 8, 2: 1 << 16}
+
 // compareInts makes rules compare the lower 32 bits of such arguments. A filter
 // can mask only where it compares for equality, so that other comparisons become
-// some rules that each compare a prefix of the number.
+// some rules that each compare a prefix of the number. Of equal rules one stays: the
+// runtime compiles them at each start.
 func compareInts(rules []specs.LinuxSyscall) []specs.LinuxSyscall {
 	out := make([]specs.LinuxSyscall, 0, len(rules))
+	seen := map[string]bool{}
 	for _, rule := range rules {
 		others := []string{}
 		for _, name := range rule.Names {
@@ -30,6 +38,14 @@ func compareInts(rules []specs.LinuxSyscall) []specs.LinuxSyscall {
 				continue
 			}
 			for _, args := range expand(rule, indices, refused(rules, name)) {
+				key := fmt.Sprint(name, rule.Action, rule.ErrnoRet != nil, args)
+				if rule.ErrnoRet != nil {
+					key += fmt.Sprint(*rule.ErrnoRet)
+				}
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
 				out = append(out, specs.LinuxSyscall{Names: []string{name}, Action: rule.Action, ErrnoRet: rule.ErrnoRet, Args: args})
 			}
 		}
@@ -73,6 +89,9 @@ func expand(rule specs.LinuxSyscall, indices []uint, refused map[uint][]uint32) 
 				leave = refused[arg.Index]
 			}
 			alternatives = masked(arg, leave)
+			if bound := beyond[arg.Index]; bound > 0 && rule.Action == specs.ActAllow && arg.Op == specs.OpNotEqual {
+				alternatives = slices.DeleteFunc(alternatives, func(a specs.LinuxSeccompArg) bool { return a.ValueTwo >= bound })
+			}
 		}
 		product := [][]specs.LinuxSeccompArg{}
 		for _, before := range all {
